@@ -63,7 +63,7 @@ def test_versions_are_read_alike(version: str, tmp_path: Path) -> None:
         assert one.fixations is not None
         assert [shown.medium for shown in one.shown] == ["face-1.png", "face-2.png"]
         assert {shown.placement for shown in one.shown} == {PLACEMENT}
-        assert one.rate == pytest.approx(120, rel=0.05)
+        assert one.rate == pytest.approx(120, rel=0.002)
         planned = [
             fixation
             for (reader, _), plan in plans.items()

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from gestalt_space.errors import TableDamaged
+from gestalt_space.gaze.importing.clock import usual_step
 from gestalt_space.gaze.importing.columns import Coded, read_text_file
 from gestalt_space.gaze.importing.export import Export, LeftOut
 from gestalt_space.gaze.types import Fixations, Floats, Recording, Samples, Shown
@@ -27,8 +28,6 @@ SUFFIXES = ("physio", "eyetrack")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _TIMES = ("timestamp", "eye_timestamp", "gaze_timestamp", "time")
 _EYES = ("", "eye1_", "eye2_", "left_", "right_", "gaze_")
-_LONGEST = 60.0
-"""Seconds that no fixation lasts."""
 _ENDINGS = (".tsv.gz", ".tsv")
 
 
@@ -103,7 +102,7 @@ def _recording(
     samples = Samples(first.time, x, y, np.isfinite(x) & np.isfinite(y))
     rate = first.facts.get("SamplingFrequency")
     if not isinstance(rate, int | float) or not rate > 0:
-        rate = 1 / float(np.median(np.diff(first.time)))
+        rate = 1 / usual_step(first.time)
     return Recording(
         reader,
         name,
@@ -206,10 +205,9 @@ def _fixations(path: Path, eye: _Eye, samples: Samples) -> Fixations | None:
     kinds = texts[places[2]]
     wanted = [code for code, kind in enumerate(kinds.names) if kind.casefold() == "fixation"]
     chosen = np.isin(kinds.codes, wanted)
-    start = _moments(numbers[places[0]][chosen], eye, facts)
-    duration = numbers[places[1]][chosen]
-    if float(np.nanmax(duration, initial=0)) > _LONGEST:
-        # Converters write the tracker's unit, not the seconds of the standard.
+    onset, duration = numbers[places[0]][chosen], numbers[places[1]][chosen]
+    start = _moments(onset, eye, facts)
+    if _in_units(onset, eye, facts):
         duration = duration * eye.scale
     x, y = np.full(len(start), np.nan), np.full(len(start), np.nan)
     for number, (at, length) in enumerate(zip(start, duration, strict=True)):
@@ -223,15 +221,20 @@ def _fixations(path: Path, eye: _Eye, samples: Samples) -> Fixations | None:
 
 def _moments(onsets: Floats, eye: _Eye, facts: Mapping[str, Any]) -> Floats:
     """Onsets in the time of the samples. With the source `timestamp` they are on the tracker's
-    clock, in its unit or in seconds: as they fall into its times. Else they count from the first
-    sample."""
+    clock, in its unit or in seconds. Else they count from the first sample."""
     if str(facts.get("OnsetSource", "")) != "timestamp":
         moved: Floats = onsets + eye.time[0] - float(eye.facts.get("StartTime", 0) or 0)
         return moved
-    first = onsets[np.isfinite(onsets)][:1]
-    in_units = len(first) and eye.time[0] <= first[0] * eye.scale <= eye.time[-1]
-    scaled: Floats = onsets * (eye.scale if in_units else 1.0)
+    scaled: Floats = onsets * (eye.scale if _in_units(onsets, eye, facts) else 1.0)
     return scaled
+
+
+def _in_units(onsets: Floats, eye: _Eye, facts: Mapping[str, Any]) -> bool:
+    """Whether onsets are in the unit of the tracker's clock: if they fall into its times so."""
+    first = onsets[np.isfinite(onsets)][:1]
+    if str(facts.get("OnsetSource", "")) != "timestamp" or not len(first):
+        return False
+    return bool(eye.time[0] <= first[0] * eye.scale <= eye.time[-1])
 
 
 def _mean(columns: Sequence[Floats]) -> Floats:

@@ -13,6 +13,7 @@ import numpy as np
 
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import TableDamaged, UsageError
+from gestalt_space.gaze.importing.clock import usual_step
 from gestalt_space.gaze.importing.columns import TextFile
 from gestalt_space.gaze.importing.export import Export
 from gestalt_space.gaze.importing.headings import (
@@ -78,7 +79,7 @@ def read_pupil(files: Sequence[TextFile], scene: Scene) -> Export:
     samples = reading.samples
     rate = None
     if samples is not None and len(samples.time) > 1:
-        rate = round(float(1 / np.median(np.diff(samples.time))), 3)
+        rate = round(1 / usual_step(samples.time), 3)
     recording = Recording(scene.reader, files[0].name, (), samples, rate, reading.fixations)
     notes = (f"Gaze with a confidence below {TRUSTED:g} counts as lost.", *reading.notes)
     return Export(FORMAT, (recording,), tuple(reading.columns), reading.rows, (), notes)

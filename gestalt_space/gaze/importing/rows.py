@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import TableDamaged
+from gestalt_space.gaze.importing.clock import rising, usual_step
 from gestalt_space.gaze.importing.columns import Coded
 from gestalt_space.gaze.importing.export import LeftOut
 from gestalt_space.gaze.placement import from_medium
@@ -98,9 +99,8 @@ class _Assembling:
                 "the row before left out."
             )
         self.chosen = chosen[~repeated]
-        self.jumps, self.time = _rising(rows.time[self.chosen])
-        steps = np.diff(self.time)
-        self.interval = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
+        self.jumps, self.time = rising(rows.time[self.chosen])
+        self.interval = usual_step(self.time)
 
     def recording(self) -> Recording:
         """Samples, media and fixations in one time."""
@@ -240,17 +240,3 @@ def _recordings(rows: Rows, usable: Flags) -> Iterator[tuple[str, str, Rows64]]:
         code = int(one) % many - 1
         name = reader if code < 0 else rows.recording.names[code]
         yield reader, name, chosen[key[chosen] == one]
-
-
-def _rising(time: Floats) -> tuple[list[tuple[float, float]], Floats]:
-    """A time that never goes back: what follows a jump is moved behind it by a usual step. Each
-    jump with its moment and by how many seconds the clock went back."""
-    steps = np.diff(time)
-    back = np.flatnonzero(steps < 0)
-    if not len(back):
-        return [], time
-    usual = float(np.median(steps[steps > 0])) if (steps > 0).any() else 0.0
-    moved = steps.copy()
-    moved[back] = usual
-    new = time[0] + np.concatenate([[0.0], np.cumsum(moved)])
-    return [(float(new[at] + usual / 2), float(-steps[at])) for at in back], new
