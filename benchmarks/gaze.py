@@ -91,11 +91,10 @@ def _two_hours(folder: Path, decimal: str) -> Path:
             x, y = text[0][place], text[1][place]
             kind = "Fixation\t250" if fixed[place] else "Saccade\t30"
             point = f"{x}\t{y}" if fixed[place] else "\t"
-            file.write(
-                f"{round(samples.time[place] * 1e6)}\tEye Tracker\tR1\tRecording1\t{x}\t{y}\tValid\t"
-                f"Valid\tface-{int(samples.time[place] // 10) % 40:02}.png\t{placement}\t{kind}\t"
-                f"{number[place] + 1}\t{point}\n"
-            )
+            medium = f"face-{int(samples.time[place] // 10) % 40:02}.png"
+            head = f"{round(samples.time[place] * 1e6)}\tEye Tracker\tR1\tRecording1"
+            shown = f"Valid\tValid\t{medium}\t{placement}"
+            file.write(f"{head}\t{x}\t{y}\t{shown}\t{kind}\t{number[place] + 1}\t{point}\n")
     return path
 
 
