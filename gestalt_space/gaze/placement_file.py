@@ -81,10 +81,10 @@ def read_media_file(path: Path) -> tuple[MediumRow, ...]:
 
 
 def placed(recording: Recording, rows: Sequence[MediumRow]) -> Recording:
-    """The recording with what a media file says of it: times are added, places are set. What the
-    file says of a place goes before the export."""
+    """The recording with what a media file says of it. What the file says of a medium's place or
+    times goes before the export."""
     ours = [row for row in rows if row.is_of(recording)]
-    added = [
+    timed = [
         Shown(row.medium, row.onset, row.offset, row.placement)
         for row in ours
         if row.onset is not None and row.offset is not None
@@ -92,11 +92,12 @@ def placed(recording: Recording, rows: Sequence[MediumRow]) -> Recording:
     places = {
         row.medium: row.placement for row in ours if row.onset is None and row.placement is not None
     }
-    there = [
-        replace(one, placement=places.get(one.medium, one.placement))
-        for one in (*recording.shown, *added)
+    told = {one.medium for one in timed}
+    there = [one for one in recording.shown if one.medium not in told]
+    shown = [
+        replace(one, placement=places.get(one.medium, one.placement)) for one in (*there, *timed)
     ]
-    return replace(recording, shown=tuple(sorted(there, key=lambda one: one.onset)))
+    return replace(recording, shown=tuple(sorted(shown, key=lambda one: one.onset)))
 
 
 def _placement(where: str, numbers: dict[str, float | None]) -> Placement | None:

@@ -205,3 +205,23 @@ def test_wrong_options(study: Path, gestalt: Command, words: tuple[str, ...], sa
     )
     assert ran.code == 2
     assert said in ran.err
+
+
+def test_the_accuracy_at_a_calibration_target(study: Path, gestalt: Command) -> None:
+    media = study / "media.csv"
+    media.write_text(
+        "medium,target_x,target_y,onset,offset\ntarget,100,500,10.05,10.3\n", encoding="utf-8"
+    )
+    found = gestalt(
+        *("gaze", "import", study / "export.tsv", "--photos", study / "photos"),
+        *("-o", study / "f.csv", "--media", media, "--json"),
+    )
+    assert found.code == 0
+    accuracies = found.document["accuracy"]
+    assert [(one["reader"], one["target"]) for one in accuracies] == [
+        ("R1", "target"),
+        ("R2", "target"),
+    ]
+    for one in accuracies:
+        assert one["distance"] == pytest.approx(np.hypot(one["right"], one["down"]), abs=0.01)
+    assert "Accuracy of R1 at target:" in found.err

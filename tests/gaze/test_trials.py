@@ -257,6 +257,14 @@ def test_a_media_file_gives_places_and_times(tmp_path: Path) -> None:
     )
 
 
+def test_times_of_a_media_file_go_before_the_export(tmp_path: Path) -> None:
+    path = media_file(
+        tmp_path, "medium,left,top,width,height,onset,offset\nface,0,0,400,400,1.5,2\n"
+    )
+    found = placed(recording(), read_media_file(path))
+    assert found.shown == (Shown("face", 1.5, 2.0, Placement(0, 0, 400, 400, 400, 400)),)
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
