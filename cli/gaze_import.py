@@ -52,8 +52,9 @@ def import_(
         str,
         typer.Option(
             "--fixations",
-            help="Fixations to use: tracker (those of the export), dispersion (I-DT) or velocity "
-            "(I-VT), found in the samples. auto uses tracker if all recordings have them.",
+            help="Fixations to use: tracker (those of the export), or found in the samples by "
+            "dispersion (I-DT), velocity (I-VT) or segments (for noisy gaze, and places that are "
+            "near each other). auto: tracker if all recordings have them, else dispersion.",
         ),
     ] = "auto",
     min_duration: Annotated[
@@ -83,18 +84,21 @@ def import_(
     smoothing: Annotated[
         float,
         typer.Option(
-            "--smoothing", min=0, help="Length of the moving median, in milliseconds; 0: none."
+            "--smoothing",
+            min=0,
+            help="I-DT, I-VT: length of the moving median, in milliseconds; 0: none.",
         ),
     ] = 40,
     merge_distance: Annotated[
-        float,
+        float | None,
         typer.Option(
             "--merge-distance",
             min=0,
             help="Join neighbouring fixations that are this near, in pixels of the screen; 0: "
-            "never.",
+            "never. [default: 50, for segments 25]",
+            show_default=False,
         ),
-    ] = 50,
+    ] = None,
     max_loss: Annotated[
         float,
         typer.Option(
@@ -158,7 +162,7 @@ def import_(
     if fixations not in known:
         raise UsageError(f"Unknown fixations {fixations!r}.", f"Choose one of: {', '.join(known)}.")
     plan = FixationPlan(
-        method="velocity" if fixations == "velocity" else "dispersion",
+        method=next((one for one in METHODS if one == fixations), "dispersion"),
         min_duration=min_duration / 1000,
         dispersion=dispersion,
         velocity=velocity,

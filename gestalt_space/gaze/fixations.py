@@ -1,24 +1,33 @@
-"""Fixations in samples, by dispersion (I-DT) or by velocity (I-VT): Salvucci and Goldberg 2000,
-doi:10.1145/355017.355028.
+"""Fixations in samples: by dispersion (I-DT) or by velocity (I-VT) of Salvucci and Goldberg (2000),
+doi:10.1145/355017.355028, or as the stretches between jumps that fit best (`segments`).
 
-Both as published break fixations apart where gaze is noisy. So gaze is smoothed before, and
-neighbours that lie close are joined after; with `UNSMOOTHED` neither is done.
+The first two break fixations apart where gaze is noisy, as published. So gaze is smoothed before,
+and neighbours that lie close are joined after; with `UNSMOOTHED` neither is done.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
+from gestalt_space.gaze.segments import JUMP, PENALTY, Limits, noise_level, still_stretches
 from gestalt_space.gaze.types import Fixations, Flags, Floats, Samples
 
-Method: TypeAlias = Literal["dispersion", "velocity"]
-METHODS: tuple[Method, ...] = ("dispersion", "velocity")
+Method: TypeAlias = Literal["dispersion", "velocity", "segments"]
+METHODS: tuple[Method, ...] = ("dispersion", "velocity", "segments")
+JOINED: Mapping[Method, float] = {"dispersion": 50.0, "velocity": 50.0, "segments": 25.0}
+"""How far apart the centres of neighbours are at most that are joined, in pixels of the screen."""
+_NAMES: Mapping[Method, str] = {"dispersion": "I-DT", "velocity": "I-VT", "segments": "Segments"}
+_RATE = 120.0
+"""Samples a second that stretches are found in; more of them are averaged."""
+_LONGEST, _JUMP = 2.0, 0.08
+"""Seconds of a stretch, of which neighbours are joined, and of a jump."""
 _BLOCK = 64
 """Samples that are looked at at once for the end of a fixation, at first."""
 
@@ -32,7 +41,7 @@ class FixationPlan:
     `pixels_per_degree`: of visual angle, which velocities need (velocity). `smoothing`: length of
     the moving median; `slope`: of the line that a velocity is the slope of. `max_gap`: longest gap
     that is filled with a line, and that joined neighbours are apart; `merge_distance`: how far
-    apart their centres are at most.
+    apart their centres are at most, None for that of the method.
     """
 
     method: Method = "dispersion"
@@ -43,18 +52,26 @@ class FixationPlan:
     smoothing: float = 0.04
     slope: float = 0.09
     max_gap: float = 0.075
-    merge_distance: float = 50.0
+    merge_distance: float | None = None
+
+    @property
+    def joined_within(self) -> float:
+        """How far apart the centres of neighbours are at most that are joined."""
+        return JOINED[self.method] if self.merge_distance is None else self.merge_distance
 
     def __str__(self) -> str:
-        by = f"within {self.dispersion:g} pixels"
-        if self.method == "velocity":
-            by = f"slower than {self.velocity:g}°/s over {1000 * self.slope:g} ms"
-            by += f", {self.pixels_per_degree:g} pixels per degree"
+        how = {
+            "dispersion": f" within {self.dispersion:g} pixels",
+            "velocity": f" slower than {self.velocity:g}°/s over {1000 * self.slope:g} ms, "
+            f"{self.pixels_per_degree or 0:g} pixels per degree",
+            "segments": f", penalty {PENALTY:g}, {JUMP:g} per sample of a saccade",
+        }
+        smoothing = f"; median over {1000 * self.smoothing:g} ms"
         return (
-            f"{'I-DT' if self.method == 'dispersion' else 'I-VT'}: at least "
-            f"{1000 * self.min_duration:g} ms {by}; median over {1000 * self.smoothing:g} ms; gaps "
-            f"up to {1000 * self.max_gap:g} ms filled, and neighbours up to "
-            f"{self.merge_distance:g} pixels apart joined"
+            f"{_NAMES[self.method]}: at least {1000 * self.min_duration:g} ms{how[self.method]}"
+            f"{'' if self.method == 'segments' else smoothing}; gaps up to "
+            f"{1000 * self.max_gap:g} ms filled, and neighbours up to {self.joined_within:g} "
+            "pixels apart joined"
         )
 
 
@@ -74,12 +91,15 @@ def find_fixations(samples: Samples, rate: float, plan: FixationPlan) -> Fixatio
             "Give --pixels-per-degree, or find fixations by dispersion.",
         )
     x, y = filled(samples, plan.max_gap)
+    time, seen = samples.time, samples.valid & np.isfinite(samples.x) & np.isfinite(samples.y)
+    pieces = [*_pieces(time, np.isfinite(x), plan.max_gap)]
     found = [
         (start + first, start + end)
-        for start, stop in _pieces(samples.time, np.isfinite(x), plan.max_gap)
+        for start, stop in pieces
         for first, end in _candidates(x[start:stop], y[start:stop], rate, plan)
     ]
-    time, seen = samples.time, samples.valid & np.isfinite(samples.x) & np.isfinite(samples.y)
+    if plan.method == "segments":
+        found = _stretches(x, y, seen, rate, pieces, found, plan)
     centres = _Centres(samples, seen)
     joined: list[tuple[int, int]] = []
     for first, end in found:
@@ -138,10 +158,10 @@ def _belongs(
     centres: _Centres,
     plan: FixationPlan,
 ) -> bool:
-    if not plan.merge_distance or time[after[0]] - time[before[1] - 1] > plan.max_gap:
+    if not plan.joined_within or time[after[0]] - time[before[1] - 1] > plan.max_gap:
         return False
     (x0, y0), (x1, y1) = centres.of(*before), centres.of(*after)
-    return float(np.hypot(x1 - x0, y1 - y0)) <= plan.merge_distance
+    return float(np.hypot(x1 - x0, y1 - y0)) <= plan.joined_within
 
 
 def _pieces(time: Floats, there: Flags, max_gap: float) -> Iterator[tuple[int, int]]:
@@ -166,6 +186,50 @@ def _candidates(x: Floats, y: Floats, rate: float, plan: FixationPlan) -> Iterat
         return _by_velocity(x, y, rate, plan)
     least = max(2, int(np.ceil(plan.min_duration * rate - 1e-6)))
     return _by_dispersion(x, y, least, plan.dispersion)
+
+
+def _stretches(
+    x: Floats,
+    y: Floats,
+    seen: Flags,
+    rate: float,
+    pieces: Sequence[tuple[int, int]],
+    still: Sequence[tuple[int, int]],
+    plan: FixationPlan,
+) -> list[tuple[int, int]]:
+    """Stretches between jumps. `still`: fixations by dispersion, which tell the noise."""
+    every = max(1, round(rate / _RATE))
+    rate = rate / every
+    least = max(2, int(np.ceil(plan.min_duration * rate - 1e-6)))
+    limits = Limits(least, round(_LONGEST * rate), max(1, round(_JUMP * rate)))
+    found: list[tuple[int, int]] = []
+    averaged = [
+        [_averaged(one[start:stop], every) for one in (x, y, seen)] for start, stop in pieces
+    ]
+    if not averaged:
+        return found
+    places = np.concatenate(
+        [
+            np.arange(start, start + every * len(one[0]), every)
+            for (start, _), one in zip(pieces, averaged, strict=True)
+        ]
+    )
+    across, down = (np.concatenate([one[axis] for one in averaged]) for axis in (0, 1))
+    known = [np.searchsorted(places, one).tolist() for one in still]
+    noise = noise_level(across, down, [(a, b) for a, b in known if b - a >= 2 * least])
+    for (start, _), (x, y, there) in zip(pieces, averaged, strict=True):
+        for first, end in still_stretches(x, y, there > 0, noise, limits):
+            found.append((start + first * every, start + end * every))
+    return found
+
+
+def _averaged(values: NDArray[Any], every: int) -> Floats:
+    """Means of so many samples each; what is left at the end is left out."""
+    if every == 1:
+        return values.astype(np.float64)
+    whole = values[: len(values) // every * every].astype(np.float64)
+    means: Floats = whole.reshape(-1, every).mean(axis=1)
+    return means
 
 
 def _by_dispersion(

@@ -29,22 +29,24 @@ class Planned:
 
 
 def plan_fixations(
-    rng: np.random.Generator, seconds: float, *, least: float = 2.5, begin: float = 0.0
+    rng: np.random.Generator,
+    seconds: float,
+    *,
+    least: float = 2.5,
+    begin: float = 0.0,
+    side: float = 800.0,
 ) -> list[Planned]:
-    """Fixations on a square of 800 pixels: durations by a gamma distribution of mean 280 ms, at
+    """Fixations on a square of `side` pixels: durations by a gamma distribution of mean 280 ms, at
     least 100 ms; saccades of at least `least` degrees that last 21 ms and 2.1 ms a degree."""
     found, time = [], begin
-    x, y = rng.uniform(0, 800, 2)
+    x, y = rng.uniform(0, side, 2)
     while time < begin + seconds - 0.3:
         length = max(0.1, float(rng.gamma(4, 0.07)))
-        found.append(
-            Planned(
-                time, min(time + length, begin + seconds), PLACEMENT.left + x, PLACEMENT.top + y
-            )
-        )
+        end = min(time + length, begin + seconds)
+        found.append(Planned(time, end, PLACEMENT.left + x, PLACEMENT.top + y))
         far = 0.0
         while not least <= far <= 15:
-            to = rng.uniform(0, 800, 2)
+            to = rng.uniform(0, side, 2)
             far = float(np.hypot(*(to - (x, y)))) / PER_DEGREE
         time += length + 0.021 + 0.0021 * far
         x, y = to

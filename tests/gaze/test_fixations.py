@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from gestalt_space.errors import UsageError
 from gestalt_space.gaze.fixations import UNSMOOTHED, FixationPlan, find_fixations
@@ -11,6 +12,8 @@ from gestalt_space.gaze.types import Samples
 from tests.gaze.recorded import PER_DEGREE, f1, plan_fixations, samples_of
 
 VELOCITY = FixationPlan(method="velocity", pixels_per_degree=PER_DEGREE)
+SEGMENTS = FixationPlan(method="segments")
+PLANS = [FixationPlan(), VELOCITY, SEGMENTS]
 SECONDS = 240
 
 
@@ -21,7 +24,7 @@ def still(*pieces: tuple[int, float, float], rate: float = 100.0) -> Samples:
     return Samples(np.arange(len(x)) / rate, x, y, np.isfinite(x))
 
 
-@pytest.mark.parametrize("plan", [FixationPlan(), VELOCITY], ids=["I-DT", "I-VT"])
+@pytest.mark.parametrize("plan", PLANS, ids=["I-DT", "I-VT", "segments"])
 @pytest.mark.parametrize("noise", [0.0, 0.3, 1.0])
 def test_planned_fixations_are_found_in_noise(plan: FixationPlan, noise: float) -> None:
     rng = np.random.default_rng(3)
@@ -37,12 +40,13 @@ def test_as_published_noise_breaks_fixations_apart() -> None:
     assert f1(find_fixations(samples, 120.0, UNSMOOTHED), planned) < 0.3
 
 
+@pytest.mark.parametrize("plan", [FixationPlan(), SEGMENTS], ids=["I-DT", "segments"])
 @pytest.mark.parametrize("rate", [60.0, 120.0, 600.0])
-def test_the_rate_does_not_matter(rate: float) -> None:
+def test_the_rate_does_not_matter(rate: float, plan: FixationPlan) -> None:
     rng = np.random.default_rng(4)
     planned = plan_fixations(rng, SECONDS)
     samples = samples_of(planned, rng, noise=0.3, rate=rate)
-    assert f1(find_fixations(samples, rate, FixationPlan()), planned) >= 0.95
+    assert f1(find_fixations(samples, rate, plan), planned) >= 0.95
 
 
 def test_start_duration_and_centre() -> None:
@@ -102,6 +106,7 @@ def test_neighbours_that_lie_close_are_joined() -> None:
 def test_nothing_but_lost_gaze() -> None:
     assert len(find_fixations(still((50, np.nan, np.nan)), 100.0, FixationPlan())) == 0
     assert len(find_fixations(still((50, np.nan, np.nan)), 100.0, VELOCITY)) == 0
+    assert len(find_fixations(still((50, np.nan, np.nan)), 100.0, SEGMENTS)) == 0
 
 
 def test_velocities_need_pixels_per_degree() -> None:
@@ -129,3 +134,35 @@ def test_i_dt_finds_what_pymovements_finds() -> None:
     assert len(ours) == pytest.approx(len(onsets), abs=3)
     agreed = [abs(ours.start - onset).min() <= 0.03 for onset in onsets]
     assert np.mean(agreed) > 0.95
+
+
+def test_segments_tell_near_places_apart_in_noise() -> None:
+    """1.5° apart, with 1° of noise: within 100 pixels, I-DT takes them for one."""
+    rng = np.random.default_rng(5)
+    steps = np.repeat([0.0, 60.0], 40)
+    places = np.tile(steps, 20)
+    x, y = places + rng.normal(0, PER_DEGREE, (2, len(places)))
+    samples = Samples(np.arange(len(x)) / 120, x, y - places, np.ones(len(x), bool))
+    found = find_fixations(samples, 120.0, SEGMENTS)
+    assert len(found) == pytest.approx(40, abs=2)
+    assert len(find_fixations(samples, 120.0, FixationPlan())) < 30
+
+
+@pytest.mark.parametrize("noise", [0.3, 0.6, 1.0])
+def test_segments_do_not_follow_noise_that_hangs_together(noise: float) -> None:
+    """Noise whose correlation from one sample to the next is 0.7, as trackers' own filters make."""
+    rng = np.random.default_rng(6)
+    planned = plan_fixations(rng, SECONDS)
+    clean = samples_of(planned, rng)
+    white = rng.normal(0, noise * PER_DEGREE * (1 - 0.7**2) ** 0.5, (2, len(clean.time)))
+    x, y = lfilter([1.0], [1.0, -0.7], white, axis=1)
+    samples = replace(clean, x=clean.x + x, y=clean.y + y)
+    assert f1(find_fixations(samples, 120.0, SEGMENTS), planned) >= 0.95
+
+
+def test_segments_of_a_long_fixation_with_a_gap() -> None:
+    samples = still((300, 100, 100), (5, np.nan, np.nan), (200, 100, 100), (30, 400, 100))
+    found = find_fixations(samples, 100.0, SEGMENTS)
+    np.testing.assert_allclose(found.start, [0, 5.05])
+    np.testing.assert_allclose(found.duration, [5.05, 0.3])
+    np.testing.assert_allclose(found.x, [100, 400])
