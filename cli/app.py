@@ -23,6 +23,7 @@ COMMANDS = {
     "export": "export",
     "genomics": "genomics",
     "space": "space",
+    "gaze": "gaze",
     "evaluate": "evaluate",
     "simulate": "simulate",
     "train": "train",

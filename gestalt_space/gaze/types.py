@@ -34,12 +34,13 @@ class Placement:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A medium on the screen. `onset`, `offset`: seconds in the recording's time."""
+    """A medium on the screen. `onset`, `offset`: seconds in the recording's time; `placement`: None
+    where the export does not say it, and a media file has to (`placement_file`)."""
 
     medium: str
     onset: float
     offset: float
-    placement: Placement
+    placement: Placement | None
 
 
 @dataclass(frozen=True, slots=True)

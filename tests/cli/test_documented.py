@@ -18,6 +18,7 @@ from gestalt_space import Gallery
 from gestalt_space import notebook as gs
 from tests.cli.conftest import Command
 from tests.documented import ROOT, block_commands, python_of, words_of
+from tests.gaze.documented import write_gaze
 from tests.genomics import made_cases, made_vcf
 from tests.prepared import Prepared
 
@@ -115,6 +116,7 @@ def write_clinic(cohort: Path, folder: Path) -> None:
         table.writeheader()
         table.writerows(rows)
     write_exome(folder)
+    write_gaze(cohort, folder)
     mine = [row["patient"] for row in rows if row["genes"] == "NIPBL"]
     (folder / "mine.txt").write_text("\n".join(dict.fromkeys(mine)) + "\n", encoding="utf-8")
 

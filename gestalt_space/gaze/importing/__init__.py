@@ -1,0 +1,1 @@
+"""Exports of eye trackers → recordings: one file a format."""
