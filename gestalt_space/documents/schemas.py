@@ -111,6 +111,7 @@ DOCUMENTS: dict[str, Any] = {
     "restored": archives.RestoredDocument,
     "session": access.SessionDocument,
     "simulated": simulated.SimulatedDocument,
+    "simulated-readers": simulated.SimulatedReadersDocument,
     "space-dropped": spaces.SpaceDroppedDocument,
     "space-used": spaces.SpaceUsedDocument,
     "spaces": spaces.SpacesDocument,
