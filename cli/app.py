@@ -22,6 +22,7 @@ COMMANDS = {
     "cohort": "cohort",
     "export": "export",
     "genomics": "genomics",
+    "gaze": "gaze",
     "evaluate": "evaluate",
     "simulate": "simulate",
     "train": "train",

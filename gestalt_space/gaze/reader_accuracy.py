@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,7 +73,7 @@ class ReaderAccuracy:
     shares; `skipped`: ancestries that cannot be analysed, and why."""
 
     figure: str
-    method: str
+    method: Method | Literal[""]
     groups: tuple[str, str]
     ancestries: tuple[str, ...]
     lines: tuple[AccuracyLine, ...]

@@ -1,7 +1,8 @@
 """The order in which readers see photos: a design sheet, made before a study.
 
-Orders are rows of a Williams square (1949), in whose rows each photo follows each other one once. The rows of the readers of a group are evenly spread, so that a photo is as often early as
-late in both groups. Photos of one ancestry are never more than two in a row, if both have as many.
+Orders are rows of a Williams square (1949), in whose rows each photo follows each other one once.
+The rows of the readers of a group are evenly spread, so that a photo is as often early as late in
+both groups. Photos of one ancestry are never more than two in a row, if both have as many.
 With two conditions (such as without and with a tool), half of the readers of each group begin with
 each, and a second session after a wash-out shows the photos in another order.
 """
@@ -80,10 +81,11 @@ def design(
         members = [members[place] for place in rng.permutation(len(members))]
         start = int(rng.integers(len(square)))
         for session in range(len(conditions)):
-            # The second session begins between the rows of the first.
+            # The second session is half of the square away from the first.
             step = len(square) / len(members)
+            begin = start + session * len(square) // 2
             for number, reader in enumerate(members):
-                place = round(start + (number + session / 2) * step) % len(square)
+                place = (begin + round(number * step)) % len(square)
                 condition = conditions[(number + session) % len(conditions)]
                 rows += [
                     DesignRow(

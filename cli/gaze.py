@@ -1,0 +1,28 @@
+"""`gestalt gaze`: eye tracking."""
+
+from __future__ import annotations
+
+import typer
+
+from . import options
+from .gaze_compare import compare
+from .gaze_design import design
+from .gaze_power import power
+from .gaze_study import study
+
+app = typer.Typer(
+    help="Eye tracking: from an export to where and when readers look at a face.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+)
+
+
+@app.callback()
+def gaze() -> None:
+    """Eye tracking: from an export to where and when readers look at a face."""
+
+
+app.command("compare", epilog=options.EXIT_CODES)(compare)
+app.command("design", epilog=options.EXIT_CODES)(design)
+app.command("power", epilog=options.EXIT_CODES)(power)
+app.command("study", epilog=options.EXIT_CODES)(study)
