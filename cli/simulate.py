@@ -13,6 +13,7 @@ from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import unchanged
+from .simulate_readers import readers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -28,7 +29,7 @@ LISTED = 10
 """Files and terms that are named, of many."""
 
 app = typer.Typer(
-    help="Simulate patients: people who do not exist, with known phenotypes.",
+    help="Simulate patients with known phenotypes, and readers who look at them.",
     no_args_is_help=True,
     rich_markup_mode="markdown",
 )
@@ -255,6 +256,9 @@ def cohort(
         with output.progress("Taking photos", drawn.photo_count, quiet=quiet) as show:
             write_cohort(drawn, folder, overwrite=overwrite, progress=show)
     _tell(drawn, folder, as_json=as_json, quiet=quiet)
+
+
+app.command("readers", epilog=options.EXIT_CODES)(readers)
 
 
 @app.command("fit-persons", epilog=options.EXIT_CODES)

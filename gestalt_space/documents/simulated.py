@@ -64,6 +64,27 @@ class SimulatedDocument(Form):
     published: NotRequired[PublishedCasesForm]
 
 
+class ReaderGroupForm(Form):
+    """A group of simulated readers."""
+
+    group: str
+    readers: int
+
+
+class SimulatedReadersDocument(Form):
+    """`gestalt simulate readers`. `trials`: a reader looks at a face; `fixations`: that were
+    planned; `formats`: of the exports."""
+
+    document: Literal["simulated-readers"]
+    version: Literal[1]
+    output: str
+    groups: list[ReaderGroupForm]
+    faces: int
+    trials: int
+    fixations: int
+    formats: list[str]
+
+
 class DemoSpaceForm(Form):
     """The space of a demo."""
 

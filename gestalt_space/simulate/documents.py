@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 
 from gestalt_space.documents.simulated import (
     PublishedCasesForm,
     SimulatedCountsForm,
     SimulatedDocument,
+    SimulatedReadersDocument,
     TermsDocument,
 )
 from gestalt_space.simulate.cohort import FREQUENT, Cohort
 from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.simulate.published_cases import SIMULATED_FACE, PublishedCases
+from gestalt_space.simulate.readers import ShownFace, SimulatedReader
 from gestalt_space.tables.table import Column, Table
 
 
@@ -53,6 +56,27 @@ def simulated_document(cohort: Cohort, output: str) -> SimulatedDocument:
     if cohort.published is not None:
         document["published"] = published_form(cohort.published)
     return document
+
+
+def simulated_readers_document(
+    readers: Sequence[SimulatedReader],
+    faces: Sequence[ShownFace],
+    formats: Sequence[str],
+    output: str,
+) -> SimulatedReadersDocument:
+    """Readers that were written to `output`."""
+    groups = Counter(one.group for one in readers)
+    trials = [trial for one in readers for trial in one.trials]
+    return {
+        "document": "simulated-readers",
+        "version": 1,
+        "output": output,
+        "groups": [{"group": name, "readers": count} for name, count in groups.items()],
+        "faces": len(faces),
+        "trials": len(trials),
+        "fixations": sum(len(one.areas) for one in trials),
+        "formats": list(formats),
+    }
 
 
 def published_form(published: PublishedCases) -> PublishedCasesForm:

@@ -1,0 +1,176 @@
+"""What `gestalt gaze study` says of simulated studies of readers where the truth is known.
+
+python -m benchmarks.gaze_studies [--studies STUDIES] [--processes PROCESSES]
+
+Measures of trials are drawn with deviations of readers, photos, readers between ancestries, photos
+between groups, and trials (`MeasurePlan`). Without a true difference, p must be at most 0.05 in 5 %
+of the studies. Ratings are drawn from two normal distributions with deviations of readers, cases,
+cases between groups, and ratings (Roe and Metz 1997); the groups have the same true accuracy.
+"""
+
+from __future__ import annotations
+
+import argparse
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, replace
+from multiprocessing import get_context
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from benchmarks.table import keep
+from gestalt_space.gaze.reader_study import EFFECTS, EffectName, study_effects
+from gestalt_space.gaze.study_power import LEVEL, MeasurePlan, binomial_share, draw_trials
+from gestalt_space.stats.multireader import Method, areas, difference
+
+PERMUTATIONS = 499
+SEED = 50_000
+"""Apart from the seeds of the tests."""
+USUAL = MeasurePlan()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of study. `skewed`: measures are exponentials of normal ones, analysed on the log
+    scale; `raw`: likewise, but analysed as they are."""
+
+    name: str
+    plan: MeasurePlan
+    skewed: bool = False
+    raw: bool = False
+
+
+CASES = (
+    Case("12 + 12 readers, 40 photos", USUAL),
+    Case("ancestry differs by 10", replace(USUAL, ancestry=10)),
+    Case("6 + 18 readers, 10 % of trials lost", replace(USUAL, readers=(6, 18), missing=0.1)),
+    Case("12 + 12 readers, 30 + 10 photos", replace(USUAL, photos=(30, 10))),
+    Case("4 + 4 readers, 12 photos", replace(USUAL, readers=(4, 4), photos=(6, 6))),
+    Case("photos differ by group, SD 6", replace(USUAL, photo_by_group_sd=6)),
+    Case("readers differ by ancestry, SD 8", replace(USUAL, reader_by_ancestry_sd=8)),
+    Case(
+        "no differences by ancestry or group",
+        replace(USUAL, reader_by_ancestry_sd=0, photo_by_group_sd=0),
+    ),
+    Case(
+        "trials vary, nothing else",
+        replace(USUAL, reader_sd=0, photo_sd=0, reader_by_ancestry_sd=0, photo_by_group_sd=0),
+    ),
+    Case("times, log scale", USUAL, skewed=True),
+    Case("times, not on the log scale", USUAL, skewed=True, raw=True),
+)
+POWERS = (
+    Case("difference 5", replace(USUAL, group=5)),
+    Case("difference 10", replace(USUAL, group=10)),
+    Case("difference 10, 8 + 8 readers", replace(USUAL, group=10, readers=(8, 8))),
+    Case("difference 10, 20 photos", replace(USUAL, group=10, photos=(10, 10))),
+    Case("difference 15", replace(USUAL, group=15)),
+)
+READINGS = ((12, 12, 40), (5, 15, 40), (4, 4, 60))
+"""Readers of the two groups, and cases, half of them patients."""
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--studies", type=int, default=1_000)
+    parser.add_argument("--processes", type=int, default=1)
+    args = parser.parse_args()
+    seeds = range(SEED, SEED + args.studies)
+    rows: list[list[object]] = []
+    powers: list[list[object]] = []
+    with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool:
+        for case in CASES:
+            found = np.array(list(pool.map(measured, [case] * args.studies, seeds, chunksize=25)))
+            rows.append(null_row(case, found))
+            print(rows[-1], flush=True)
+        for readers in READINGS:
+            for method in ("delong", "jackknife"):
+                chosen = list(
+                    pool.map(
+                        rated,
+                        [readers] * args.studies,
+                        [method] * args.studies,
+                        seeds,
+                        chunksize=25,
+                    )
+                )
+                p = np.array(chosen)
+                name = f"accuracy, {readers[0]} + {readers[1]} readers, {readers[2]} cases"
+                rows.append([f"{name}, {method}", len(p), share(p), *("",) * 6])
+                print(rows[-1], flush=True)
+        for case in POWERS:
+            found = np.array(list(pool.map(measured, [case] * args.studies, seeds, chunksize=25)))
+            powers.append([case.name, len(found), share(found[:, 0, 0]), share(found[:, 0, 1])])
+            print(powers[-1], flush=True)
+    command = f"python -m benchmarks.gaze_studies --studies {args.studies}"
+    header = (
+        *("no difference of the groups", "studies"),
+        *(f"{name}: p ≤ {LEVEL}, %" for name in EFFECTS),
+        *(f"{name}, permutation" for name in EFFECTS),
+        "true difference in the interval, %",
+    )
+    keep("gaze-studies", command, header, rows)
+    power_header = ("power", "studies", "mixed model, %", "permutation, %")
+    keep("gaze-power", command, power_header, powers)
+
+
+def measured(case: Case, seed: int) -> NDArray[np.float64]:
+    """One study: p of the model, p of the permutation, and whether the interval has the true
+    difference, of each effect `(3, 3)`."""
+    trials = draw_trials(case.plan, seed)
+    if case.skewed:
+        # Of a spread as first fixations have: a factor of 1.6 between trials.
+        trials = replace(trials, value=np.exp((trials.value - case.plan.mean) / 30))
+    true: dict[EffectName, float] = {
+        "group": case.plan.group,
+        "ancestry": case.plan.ancestry,
+        "group x ancestry": case.plan.both,
+    }
+    with threadpool_limits(1):
+        effects = study_effects(
+            trials, log=case.skewed and not case.raw, permutations=PERMUTATIONS, seed=seed
+        )
+    found = []
+    for one in effects:
+        value = np.exp(true[one.effect] / 30) if case.skewed else true[one.effect]
+        value = 0.0 if case.raw else value
+        inside = one.estimate.low <= value <= one.estimate.high
+        found.append([one.p, one.p_permuted, float(inside)])
+    return np.array(found)
+
+
+def rated(readers: tuple[int, int, int], method: Method, seed: int) -> float:
+    """One study of accuracy: p of the difference of two groups of the same true accuracy."""
+    rng = np.random.default_rng(seed)
+    count, cases = readers[0] + readers[1], readers[2]
+    truth = np.arange(cases) < cases // 2
+    first = np.arange(count) < readers[0]
+    skill = 1.4 + 0.3 * rng.normal(size=(count, 1))
+    by_group = 0.3 * rng.normal(size=(2, cases))[first.astype(int)]
+    ratings = skill * truth + 0.5 * rng.normal(size=cases) + by_group
+    ratings = ratings + 0.8 * rng.normal(size=(count, cases))
+    levels = np.digitize(ratings, (-0.6, 0.3, 1.1, 1.9)).astype(np.float64)
+    return difference(areas(levels, truth, method), first).p
+
+
+def null_row(case: Case, found: NDArray[np.float64]) -> list[object]:
+    """`found` `(studies, effects, 3)`."""
+    is_null = (True, case.plan.ancestry == 0, True)
+    return [
+        case.name,
+        len(found),
+        *(share(found[:, n, 0]) if is_null[n] else "planted" for n in range(3)),
+        *(share(found[:, n, 1]) if is_null[n] else "planted" for n in range(3)),
+        f"{100 * found[:, 0, 2].mean():.1f}",
+    ]
+
+
+def share(p: NDArray[np.float64]) -> str:
+    """Percent of p-values up to the level, with the exact 95 % interval."""
+    found = binomial_share(int((p <= LEVEL).sum()), len(p))
+    return f"{100 * found.value:.1f} ({100 * found.low:.1f}–{100 * found.high:.1f})"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+"""Fixations on aligned faces from a table, and maps of a model from files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gestalt_space.errors import UsageError
+from gestalt_space.faces.alignment import SIZE
+from gestalt_space.gaze.agreement import Look
+from gestalt_space.gaze.comparison import Density, Fixated
+from gestalt_space.gaze.reader_tables import MEDIUM, PHOTO, READER
+from gestalt_space.genomics.text_tables import read_number, read_table
+from gestalt_space.paths import display_name
+
+ACROSS, DOWN = "aligned_x", "aligned_y"
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What readers looked at. `off_face`: fixations off the aligned face, which are left out."""
+
+    looks: tuple[Look, ...]
+    off_face: int
+
+
+def read_looks(path: Path) -> Looks:
+    """A table with a row for each fixation: reader, photo (or medium), and aligned_x and aligned_y
+    in pixels of the aligned face, as `gestalt gaze import` writes it. Raises `UsageError`."""
+    table = read_table(path, (READER, ACROSS, DOWN), (PHOTO, MEDIUM))
+    photo = next((name for name in (PHOTO, MEDIUM) if name in table.columns), None)
+    if photo is None:
+        raise UsageError(f"{table.name} has no column {PHOTO}.", "Add it.")
+    found: dict[tuple[str, str], list[tuple[int, int]]] = {}
+    off = 0
+    for line, cells in table.rows:
+        where = f"{table.name}, line {line}"
+        x, y = (read_number(cells[name], f"{where}, column {name}") for name in (ACROSS, DOWN))
+        if x is None or y is None or not (0 <= x < SIZE and 0 <= y < SIZE):
+            off += 1
+            continue
+        found.setdefault((cells[READER], cells[photo]), []).append((int(y), int(x)))
+    looks = []
+    for (reader, name), places in found.items():
+        rows, columns = np.array(places, np.int64).T
+        looks.append(Look(reader, name, Fixated(rows, columns, SIZE, SIZE)))
+    return Looks(tuple(looks), off)
+
+
+def read_maps(folder: Path, photos: Iterable[str]) -> Mapping[str, Density]:
+    """Maps of a model for photos that have one: `NAME.npy` for the photo `NAME.jpg`, of the size of
+    the aligned face, at least 0. Raises `UsageError`."""
+    found = {}
+    for photo in photos:
+        path = folder / f"{Path(photo).stem}.npy"
+        if not path.is_file():
+            continue
+        name = display_name(path)
+        try:
+            values = np.load(path, allow_pickle=False)
+            density = Density.of_map(values)
+        except (OSError, ValueError) as error:
+            raise UsageError(
+                f"{name} is no map: {error}.", "Save a NumPy array of numbers of at least 0."
+            ) from error
+        if density.shape != (SIZE, SIZE):
+            raise UsageError(
+                f"{name} has {density.shape[0]} × {density.shape[1]} pixels.",
+                f"Save maps of the aligned face, {SIZE} × {SIZE} pixels.",
+            )
+        found[photo] = density
+    if not found:
+        raise UsageError(
+            f"{display_name(folder)} has no map of any photo.",
+            "Name each map as its photo: 000001.npy for 000001.jpg.",
+        )
+    return found

@@ -1,0 +1,183 @@
+"""`gestalt simulate readers` and `gestalt gaze design`, `power` and `study`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.cli.conftest import Command
+from tests.documents.validation import assert_valid
+
+SMALL = ("--readers", "3,3", "--faces", 8, "--seconds", 2, "--rate", 30, "--seed", 5)
+
+
+@pytest.fixture(autouse=True)
+def _in_tmp_path(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def readers(gestalt: Command) -> Path:
+    """A small study of simulated readers."""
+    cohort = ("--disorders", 2, "--patients", 6, "--controls", 6, "--photos-per-patient", 1)
+    ancestries = ("--ancestry", "asian=0.5,white=0.5", "--seed", 3, "--quiet")
+    assert gestalt("simulate", "cohort", "-o", "faces", *cohort, *ancestries).code == 0
+    ran = gestalt("simulate", "readers", "faces", "-o", "readers", *SMALL, "--json")
+    assert ran.code == 0, ran.err
+    assert_valid(ran.document)
+    assert ran.document["groups"] == [
+        {"group": "Bonn", "readers": 3},
+        {"group": "Taipei", "readers": 3},
+    ]
+    assert ran.document["trials"] == 48
+    assert "None of them exist." in ran.err
+    assert "Next: gestalt gaze study readers/measures.csv" in ran.err
+    return Path("readers")
+
+
+def test_a_study_compares_looks_and_ratings(gestalt: Command, readers: Path) -> None:
+    words = (
+        *("gaze", "study", readers / "measures.csv", "--ratings", readers / "ratings.csv"),
+        *("--measure", "dwell_share", "--measure", "first_fixation", "--log", "first_fixation"),
+        *("--permutations", 99),
+    )
+    ran = gestalt(*words, "--json")
+    assert ran.code == 0, ran.err
+    assert_valid(ran.document)
+    measures, accuracy = ran.document["measures"], ran.document["accuracy"]
+    assert measures["ancestries"] == ["asian", "white"]
+    assert {one["effect"] for one in measures["effects"]} == {
+        *("group", "ancestry", "group x ancestry")
+    }
+    assert {one["scale"] for one in measures["effects"]} == {"difference", "ratio"}
+    assert accuracy["method"] == "delong"
+    told = gestalt(*words)
+    assert told.code == 0
+    assert "dwell_share" in told.out
+    assert "Bonn − Taipei" in told.out
+    assert "Bonn 3 readers, Taipei 3 readers; 8 photos." in told.err
+
+
+@pytest.mark.parametrize("name", ["effects", "means", "accuracy", "readers", "roc"])
+def test_each_table_is_written(gestalt: Command, readers: Path, name: str) -> None:
+    ran = gestalt(
+        *("gaze", "study", readers / "measures.csv", "--ratings", readers / "ratings.csv"),
+        *("--measure", "dwell_share", "--permutations", 99),
+        *("--csv", f"{name}.csv", "--table", name, "--quiet"),
+    )
+    assert ran.code == 0, ran.err
+    assert len(Path(f"{name}.csv").read_text("utf-8").splitlines()) > 2
+
+
+def test_the_groups_only_are_compared_if_asked(gestalt: Command, readers: Path) -> None:
+    ran = gestalt(
+        *("gaze", "study", readers / "measures.csv", "--measure", "dwell_share"),
+        *("--readers", readers / "readers.csv", "--groups-only", "--permutations", 99, "--json"),
+    )
+    assert ran.document["measures"]["ancestries"] == []
+    assert {one["effect"] for one in ran.document["measures"]["effects"]} == {"group"}
+
+
+def test_a_design_is_written(gestalt: Command, readers: Path) -> None:
+    words = ("gaze", "design", "--readers", readers / "readers.csv")
+    photos = ("--photos", readers / "photos.csv", "-o", "sheet.csv", "--conditions", "without,with")
+    ran = gestalt(*words, *photos, "--json")
+    assert ran.code == 0, ran.err
+    assert_valid(ran.document)
+    assert len(Path("sheet.csv").read_text("utf-8").splitlines()) == 1 + 6 * 8 * 2
+    assert "12 sessions of 8 photos" in ran.err
+    assert gestalt(*words, *photos).code == 1
+    assert gestalt(*words, *photos, "--overwrite").code == 0
+
+
+def test_agreement_stands_between_the_centre_bias_and_the_ceiling(gestalt: Command) -> None:
+    rng = np.random.default_rng(1)
+    marks = {"a.jpg": (30, 40), "b.jpg": (80, 40), "c.jpg": (56, 90)}
+    lines = ["reader,medium,aligned_x,aligned_y"]
+    for number in range(6):
+        for photo, mark in marks.items():
+            places = np.concatenate([rng.normal(mark, 4, (5, 2)), rng.normal(56, 4, (5, 2))])
+            lines += [f"r{number},{photo},{x:.2f},{y:.2f}" for x, y in places]
+    lines += ["r0,a.jpg,-5,4", "x,a.jpg,5,5"]
+    Path("fixations.csv").write_text("\n".join(lines))
+    groups = [f"r{number},{'AB'[number > 2]}" for number in range(6)]
+    Path("readers.csv").write_text("\n".join(["reader,group", *groups]))
+    Path("maps").mkdir()
+    for photo, (x, y) in marks.items():
+        down, across = np.indices((112, 112))
+        np.save(f"maps/{photo[0]}.npy", np.exp(-((across - x) ** 2 + (down - y) ** 2) / 50))
+    words = ("gaze", "compare", "fixations.csv", "--readers", "readers.csv", "--maps", "sees=maps")
+    ran = gestalt(*words, "--json")
+    assert ran.code == 0, ran.err
+    assert_valid(ran.document)
+    [of_a, _] = ran.document["groups"]
+    nss = {one["candidate"]: one["nss"]["value"] for one in of_a["candidates"]}
+    assert list(nss) == ["centre bias", "sees", "group B", "other readers"]
+    assert nss["centre bias"] < nss["sees"]
+    assert nss["centre bias"] < nss["group B"]
+    assert {one["what"]: one["count"] for one in ran.document["left_out"]} == {
+        "fixations off the face": 1,
+        "readers without a group": 1,
+    }
+    told = gestalt(*words, "--csv", "table.csv")
+    assert told.code == 0
+    assert Path("table.csv").read_text("utf-8").startswith("group,candidate,nss,nss_low,nss_high")
+    alone = gestalt("gaze", "compare", "fixations.csv", "--json")
+    assert [one["group"] for one in alone.document["groups"]] == ["all"]
+    for wrong, word in (
+        (("--maps", "maps"), "names no folder"),
+        (("--maps", "other=."), "no map of any photo"),
+    ):
+        ran = gestalt("gaze", "compare", "fixations.csv", *wrong)
+        assert ran.code == 2
+        assert word in ran.err
+    np.save("maps/a.npy", np.ones((50, 50)))
+    assert "50 × 50 pixels" in gestalt(*words).err
+    np.save("maps/a.npy", -np.ones((112, 112)))
+    assert "a.npy is no map" in gestalt(*words).err
+    Path("readers.csv").write_text("reader,group\nr0,A\nr1,B\nr2,B\nr3,B\nr4,B\nr5,B\n")
+    ran = gestalt("gaze", "compare", "fixations.csv", "--readers", "readers.csv")
+    assert "group A cannot be compared: one reader" in ran.err
+
+
+def test_power_is_a_share_with_its_interval(gestalt: Command) -> None:
+    words = ("gaze", "power", "--readers", "3,3", "--photos", "4,4", "--studies", 50)
+    ran = gestalt(*words, "--difference", 30, "--json")
+    assert_valid(ran.document)
+    power = ran.document["power"]
+    assert power["low"] < power["value"] < power["high"] or power["value"] == 1
+    assert ran.document["plan"]["group"] == 30
+    told = gestalt(*words, "--effect", "both", "--quiet")
+    assert told.out.startswith("Power ")
+    assert "3 + 3 readers, 8 photos, 50 simulated studies" in told.out
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("study",), "nothing to compare"),
+        (("study", "none.csv"), "none.csv cannot be read"),
+        (("study", "--ratings", "none.csv", "--covariance", "x"), "covariance 'x'"),
+        (("study", "none.csv", "--csv", "a.csv", "--table", "roc"), "Unknown table 'roc'"),
+        (("power", "--readers", "12"), "'12' are not two numbers"),
+        (("power", "--readers", "2.5,3"), "not two counts"),
+        (("power", "--readers", "1,12"), "fewer than two readers"),
+        (("power", "--effect", "x"), "effect 'x'"),
+    ],
+)
+def test_wrong_usage_is_refused(gestalt: Command, words: tuple[str, ...], told: str) -> None:
+    ran = gestalt("gaze", *words)
+    assert ran.code == 2
+    assert told in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_folder_that_is_no_cohort_has_no_readers(gestalt: Command, tmp_path: Path) -> None:
+    ran = gestalt("simulate", "readers", tmp_path, "-o", "readers")
+    assert ran.code == 2
+    assert "not a simulated cohort" in ran.err
+    ran = gestalt("simulate", "readers", tmp_path, "-o", "readers", "--groups", "A")
+    assert ran.code == 2
+    assert not Path("readers").exists()
