@@ -11,6 +11,7 @@ from .gaze_compare import compare
 from .gaze_design import design
 from .gaze_import import import_
 from .gaze_power import power
+from .gaze_report import report
 from .gaze_study import study
 
 app = typer.Typer(
@@ -32,3 +33,4 @@ app.command("compare", epilog=options.EXIT_CODES)(compare)
 app.command("design", epilog=options.EXIT_CODES)(design)
 app.command("power", epilog=options.EXIT_CODES)(power)
 app.command("study", epilog=options.EXIT_CODES)(study)
+app.command("report", epilog=options.EXIT_CODES)(report)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,22 @@ from gestalt_space.errors import UsageError
 
 from . import options, output
 from .gaze_study import ReadersFile
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from gestalt_space.gaze.comparison import Density
+
+Maps = Annotated[
+    list[str],
+    typer.Option(
+        "--maps",
+        help="Maps of a model: NAME=FOLDER, with a file PHOTO.npy of 112 × 112 numbers for "
+        "each photo. Repeatable.",
+        metavar="NAME=FOLDER",
+        show_default=False,
+    ),
+]
 
 
 def compare(
@@ -24,16 +40,7 @@ def compare(
         ),
     ],
     readers: ReadersFile = None,
-    maps: Annotated[
-        list[str],
-        typer.Option(
-            "--maps",
-            help="Maps of a model: NAME=FOLDER, with a file PHOTO.npy of 112 × 112 numbers for "
-            "each photo. Repeatable.",
-            metavar="NAME=FOLDER",
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
+    maps: Maps = [],  # noqa: B006 - Typer copies it
     sd: Annotated[
         float,
         typer.Option(
@@ -59,7 +66,7 @@ def compare(
     most. Without --readers, all readers are one group.
     """
     from gestalt_space.gaze.agreement import agreements
-    from gestalt_space.gaze.look_tables import read_looks, read_maps
+    from gestalt_space.gaze.look_tables import read_looks
     from gestalt_space.gaze.reader_tables import read_groups
     from gestalt_space.gaze.study_documents import agreement_document, agreement_table
 
@@ -70,12 +77,7 @@ def compare(
     without = sum(not group for group in groups.values())
     names = sorted({group for group in groups.values() if group})
     photos = sorted({look.photo for look in found.looks})
-    models = {}
-    for text in maps:
-        name, _, folder = text.partition("=")
-        if not name or not folder:
-            raise UsageError(f"--maps {text!r} names no folder.", "Write NAME=FOLDER.")
-        models[name] = read_maps(Path(folder), photos)
+    models = maps_of(maps, photos)
     of = {name: [look for look in found.looks if groups[look.reader] == name] for name in names}
     rows = {}
     with output.step("Comparing", quiet=quiet):
@@ -104,3 +106,16 @@ def compare(
         if left:
             told = "; ".join(f"{count:,} {what}" for what, count in left.items())
             output.say(f"Left out: {told}.")
+
+
+def maps_of(maps: Sequence[str], photos: Iterable[str]) -> dict[str, Mapping[str, Density]]:
+    """The maps of each model, by photo. Raises `UsageError`."""
+    from gestalt_space.gaze.look_tables import read_maps
+
+    models = {}
+    for text in maps:
+        name, _, folder = text.partition("=")
+        if not name or not folder:
+            raise UsageError(f"--maps {text!r} names no folder.", "Write NAME=FOLDER.")
+        models[name] = read_maps(Path(folder), photos)
+    return models

@@ -13,7 +13,7 @@ from gestalt_space.errors import UsageError
 from . import output
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from gestalt_space.gaze.importing.export import Export
     from gestalt_space.gaze.photos import SeenPhoto
@@ -90,6 +90,27 @@ def find_photos(
 ) -> dict[str, SeenPhoto]:
     """The photos of an export's media in a folder, with their faces. Raises `UsageError` where no
     medium has a photo."""
+    media = dict.fromkeys(one.medium for each in export.recordings for one in each.shown)
+    media |= dict.fromkeys(one.medium for one in export.left_out if one.medium)
+    if not media:
+        raise UsageError(
+            "The export does not say what was shown.",
+            "Give --media FILE with the columns medium, onset, offset, left, top, width, height.",
+        )
+    return faces_of_media(media, folder, detector, landmarks, home, quiet=quiet)
+
+
+def faces_of_media(
+    media: Iterable[str],
+    folder: Path,
+    detector: str,
+    landmarks: Path | None,
+    home: Path | None,
+    *,
+    quiet: bool,
+) -> dict[str, SeenPhoto]:
+    """The photos of media in a folder, with their faces. Raises `UsageError` where no medium has a
+    photo."""
     from gestalt_space.gallery.intake.folders import photos_in
     from gestalt_space.gallery.models import OpenModels
     from gestalt_space.gallery.opened import photo_limits
@@ -98,13 +119,6 @@ def find_photos(
     from gestalt_space.weights.store import ModelStore
 
     settings = load_settings(home)
-    media = dict.fromkeys(one.medium for each in export.recordings for one in each.shown)
-    media |= dict.fromkeys(one.medium for one in export.left_out if one.medium)
-    if not media:
-        raise UsageError(
-            "The export does not say what was shown.",
-            "Give --media FILE with the columns medium, onset, offset, left, top, width, height.",
-        )
     found = match_photos(media, photos_in(folder).photos)
     if not found:
         listed = ", ".join([*media][:10])

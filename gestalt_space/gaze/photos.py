@@ -17,13 +17,14 @@ from gestalt_space.gallery.pipeline import PhotoSource, find_all_faces
 from gestalt_space.gaze.types import Floats
 from gestalt_space.names import likeness
 from gestalt_space.paths import display_name
+from gestalt_space.types import Pixels
 
 
 @dataclass(frozen=True, slots=True)
 class SeenPhoto:
     """A photo that readers saw. `width`, `height`: in its own pixels; `matrix` `(2, 3)`: from the
     middles of its pixels to those of the aligned face, None where it has no face, and `reason` says
-    why."""
+    why; `crop`: the aligned face."""
 
     medium: str
     path: Path
@@ -31,6 +32,7 @@ class SeenPhoto:
     height: int
     matrix: NDArray[np.float64] | None
     reason: str = ""
+    crop: Pixels | None = None
 
     def aligned(self, x: Floats, y: Floats) -> tuple[Floats, Floats]:
         """Pixels of the photo as pixels of the aligned face; the first one is the square from 0
@@ -77,12 +79,13 @@ def find_faces_of(
     found = find_all_faces(sources, detectors, limits=limits)
     seen = {}
     for medium, result in zip(photos, found, strict=True):
-        matrix, reason = None, ""
+        matrix, reason, crop = None, "", None
         if result.face is not None:
+            crop = result.face.crop
             matrix = similarity_transform(result.face.landmarks, TEMPLATE)
         elif result.error is not None:
             reason = result.error.message
         seen[medium] = SeenPhoto(
-            medium, photos[medium], result.width, result.height, matrix, reason
+            medium, photos[medium], result.width, result.height, matrix, reason, crop
         )
     return seen

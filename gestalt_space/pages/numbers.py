@@ -26,6 +26,11 @@ def short(value: float) -> str:
     return f"{value:.2g}" if value == value else NONE
 
 
+def number(value: float | None, digits: int) -> str:
+    """A number of a document with so many digits that count; null is none."""
+    return NONE if value is None else f"{value:.{digits}g}".replace("-", "\N{MINUS SIGN}")
+
+
 def percent(share: float, digits: int = 0) -> str:
     """A share 0..1 as a percentage."""
     return f"{100 * share:.{digits}f} %"
@@ -61,6 +66,7 @@ def p_value_text(p: float) -> str:
 FILTERS: Mapping[str, Callable[..., str]] = {
     "counted": counted,
     "fixed": fixed,
+    "number": number,
     "short": short,
     "percent": percent,
     "interval": interval,
