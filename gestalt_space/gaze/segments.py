@@ -20,6 +20,8 @@ JUMP = 5.0
 """Cost of a sample of a jump; one that stands still costs 2 on average."""
 _LEAST_NOISE = 3.0
 """Pixels. With less noise the gaze's own unrest is larger."""
+_MEDIAN_STEP = 0.954
+"""Median distance of two normal numbers, in standard deviations of one."""
 _SMALL_SAMPLE = 0.05
 """By how much the correlation of a short stretch with a fitted mean is too low."""
 
@@ -36,7 +38,8 @@ class Limits:
 def noise_level(x: Floats, y: Floats, still: Sequence[tuple[int, int]]) -> float:
     """Standard deviation of independent samples that scatter a mean as these do: that of samples
     within stretches that are known to stand still, times what their correlation from one to the
-    next makes of it. Medians over stretches."""
+    next makes of it. Medians over stretches; without a stretch, that of the steps from sample to
+    sample."""
     spreads, correlations = [], []
     for first, end in still:
         spread = []
@@ -48,7 +51,9 @@ def noise_level(x: Floats, y: Floats, still: Sequence[tuple[int, int]]) -> float
                 correlations.append(float((rest[1:] * rest[:-1]).mean()) / variance)
         spreads.append(float(np.sqrt(np.mean(spread))))
     if not spreads:
-        return _LEAST_NOISE
+        steps = np.abs(np.diff([x, y], axis=1))
+        step = float(np.nanmedian(steps)) if steps.size else 0.0
+        return max(step / _MEDIAN_STEP, _LEAST_NOISE)
     correlation = float(np.median(correlations)) + _SMALL_SAMPLE if correlations else 0.0
     correlation = min(max(correlation, 0.0), 0.95)
     factor = np.sqrt((1 + correlation) / (1 - correlation))
