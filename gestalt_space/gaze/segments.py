@@ -38,8 +38,8 @@ class Limits:
 def noise_level(x: Floats, y: Floats, still: Sequence[tuple[int, int]]) -> float:
     """Standard deviation of independent samples that scatter a mean as these do: that of samples
     within stretches that are known to stand still, times what their correlation from one to the
-    next makes of it. Medians over stretches; without a stretch, that of the steps from sample to
-    sample."""
+    next makes of it, medians over stretches. Not less than the steps from sample to sample tell:
+    in strong noise, only stretches that scatter little by chance are known."""
     spreads, correlations = [], []
     for first, end in still:
         spread = []
@@ -50,14 +50,14 @@ def noise_level(x: Floats, y: Floats, still: Sequence[tuple[int, int]]) -> float
             if variance > 0:
                 correlations.append(float((rest[1:] * rest[:-1]).mean()) / variance)
         spreads.append(float(np.sqrt(np.mean(spread))))
+    steps = np.abs(np.diff([x, y], axis=1))
+    least = max(float(np.median(steps)) / _MEDIAN_STEP if steps.size else 0.0, _LEAST_NOISE)
     if not spreads:
-        steps = np.abs(np.diff([x, y], axis=1))
-        step = float(np.nanmedian(steps)) if steps.size else 0.0
-        return max(step / _MEDIAN_STEP, _LEAST_NOISE)
+        return least
     correlation = float(np.median(correlations)) + _SMALL_SAMPLE if correlations else 0.0
     correlation = min(max(correlation, 0.0), 0.95)
     factor = np.sqrt((1 + correlation) / (1 - correlation))
-    return max(float(np.median(spreads)), _LEAST_NOISE) * float(factor)
+    return max(float(np.median(spreads)) * float(factor), least)
 
 
 def still_stretches(

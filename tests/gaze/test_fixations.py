@@ -168,9 +168,9 @@ def test_segments_of_a_long_fixation_with_a_gap() -> None:
     np.testing.assert_allclose(found.x, [100, 400])
 
 
-def test_noise_without_a_fixation_by_dispersion_is_not_cut_into_segments() -> None:
+def test_strong_noise_is_not_cut_into_segments() -> None:
     rng = np.random.default_rng(9)
     x, y = 500 + rng.normal(0, 4 * PER_DEGREE, (2, 1200))
     samples = Samples(np.arange(1200) / 120, x, y, np.ones(1200, bool))
-    assert len(find_fixations(samples, 120.0, FixationPlan())) == 0
-    assert len(find_fixations(samples, 120.0, SEGMENTS)) <= 3
+    assert len(find_fixations(samples, 120.0, FixationPlan())) > 10
+    assert len(find_fixations(samples, 120.0, SEGMENTS)) <= 5  # one, in pieces of at most 2 s
