@@ -14,7 +14,7 @@ from tests.gaze.recorded import PER_DEGREE, f1, plan_fixations, samples_of
 VELOCITY = FixationPlan(method="velocity", pixels_per_degree=PER_DEGREE)
 SEGMENTS = FixationPlan(method="segments")
 PLANS = [FixationPlan(), VELOCITY, SEGMENTS]
-SECONDS = 240
+SECONDS = 120
 
 
 def still(*pieces: tuple[int, float, float], rate: float = 100.0) -> Samples:
