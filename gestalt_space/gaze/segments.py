@@ -20,6 +20,8 @@ JUMP = 5.0
 """Cost of a sample of a jump; one that stands still costs 2 on average."""
 _LEAST_NOISE = 3.0
 """Pixels. With less noise the gaze's own unrest is larger."""
+_MEDIAN_STEP = 0.954
+"""Median distance of two normal numbers, in standard deviations of one."""
 _SMALL_SAMPLE = 0.05
 """By how much the correlation of a short stretch with a fitted mean is too low."""
 
@@ -36,7 +38,8 @@ class Limits:
 def noise_level(x: Floats, y: Floats, still: Sequence[tuple[int, int]]) -> float:
     """Standard deviation of independent samples that scatter a mean as these do: that of samples
     within stretches that are known to stand still, times what their correlation from one to the
-    next makes of it. Medians over stretches."""
+    next makes of it, medians over stretches. Not less than the steps from sample to sample tell:
+    in strong noise, only stretches that scatter little by chance are known."""
     spreads, correlations = [], []
     for first, end in still:
         spread = []
@@ -47,12 +50,14 @@ def noise_level(x: Floats, y: Floats, still: Sequence[tuple[int, int]]) -> float
             if variance > 0:
                 correlations.append(float((rest[1:] * rest[:-1]).mean()) / variance)
         spreads.append(float(np.sqrt(np.mean(spread))))
+    steps = np.abs(np.diff([x, y], axis=1))
+    least = max(float(np.median(steps)) / _MEDIAN_STEP if steps.size else 0.0, _LEAST_NOISE)
     if not spreads:
-        return _LEAST_NOISE
+        return least
     correlation = float(np.median(correlations)) + _SMALL_SAMPLE if correlations else 0.0
     correlation = min(max(correlation, 0.0), 0.95)
     factor = np.sqrt((1 + correlation) / (1 - correlation))
-    return max(float(np.median(spreads)), _LEAST_NOISE) * float(factor)
+    return max(float(np.median(spreads)) * float(factor), least)
 
 
 def still_stretches(

@@ -14,7 +14,7 @@ from tests.gaze.recorded import PER_DEGREE, f1, plan_fixations, samples_of
 VELOCITY = FixationPlan(method="velocity", pixels_per_degree=PER_DEGREE)
 SEGMENTS = FixationPlan(method="segments")
 PLANS = [FixationPlan(), VELOCITY, SEGMENTS]
-SECONDS = 240
+SECONDS = 120
 
 
 def still(*pieces: tuple[int, float, float], rate: float = 100.0) -> Samples:
@@ -166,3 +166,11 @@ def test_segments_of_a_long_fixation_with_a_gap() -> None:
     np.testing.assert_allclose(found.start, [0, 5.05])
     np.testing.assert_allclose(found.duration, [5.05, 0.3])
     np.testing.assert_allclose(found.x, [100, 400])
+
+
+def test_strong_noise_is_not_cut_into_segments() -> None:
+    rng = np.random.default_rng(9)
+    x, y = 500 + rng.normal(0, 4 * PER_DEGREE, (2, 1200))
+    samples = Samples(np.arange(1200) / 120, x, y, np.ones(1200, bool))
+    assert len(find_fixations(samples, 120.0, FixationPlan())) > 10
+    assert len(find_fixations(samples, 120.0, SEGMENTS)) <= 5  # one, in pieces of at most 2 s

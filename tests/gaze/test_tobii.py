@@ -251,3 +251,14 @@ def test_a_medium_that_moved_has_no_place(tmp_path: Path) -> None:
         ("face-1.png", "it was moved while it was shown")
     ]
     assert [one.medium for one in found.recordings[0].shown] == ["face-2.png"]
+
+
+def test_a_clock_that_jumps_ahead_leaves_out_what_was_shown_then(tmp_path: Path) -> None:
+    export, _ = one_export(readers=("R1",))
+    for row in export.rows[200:]:
+        row["Recording timestamp"] += 5_000_000
+    found = read_exports([export.write(tmp_path / "export.tsv")])
+    assert [one.medium for one in found.recordings[0].shown] == ["face-2.png"]
+    assert [(one.medium, one.reason) for one in found.left_out] == [
+        ("face-1.png", "there are no samples for 5.01 s while it was shown")
+    ]

@@ -25,10 +25,8 @@ FORMAT = "table with a mapping"
 REQUIRED = ("time", "x", "y")
 COLUMNS = (*REQUIRED, "reader", "recording", "medium", "valid", "duration", *PLACES)
 """What the part [columns] may name."""
-UNITS = {
-    "time": {"s": 1.0, "ms": 1e-3, "us": 1e-6},
-    "duration": {"s": 1.0, "ms": 1e-3, "us": 1e-6},
-}
+SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
+"""Of a unit of time."""
 POSITIONS = ("pixel", "share")
 ORIGINS = ("top left", "bottom left", "centre")
 _PARTS = {"columns": dict, "units": dict, "origin": str, "screen": list, "reader": str}
@@ -76,8 +74,8 @@ def read_mapping(path: Path) -> TableMapping:
         )
     mapping = TableMapping(
         columns,
-        UNITS["time"][_choice(name, "time", units.get("time", "s"), tuple(UNITS["time"]))],
-        UNITS["time"][_choice(name, "duration", units.get("duration", "s"), tuple(UNITS["time"]))],
+        SECONDS[_choice(name, "time", units.get("time", "s"), tuple(SECONDS))],
+        SECONDS[_choice(name, "duration", units.get("duration", "s"), tuple(SECONDS))],
         _choice(name, "position", units.get("position", "pixel"), POSITIONS),
         _choice(name, "origin", told.get("origin", ORIGINS[0]), ORIGINS),
         None if screen is None else (float(screen[0]), float(screen[1])),

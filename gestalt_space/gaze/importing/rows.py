@@ -28,8 +28,9 @@ from gestalt_space.gaze.types import (
 Rows64 = NDArray[np.int64]
 PLACES = ("left", "top", "width", "height", "photo_width", "photo_height")
 """The fields of a placement, in its order."""
-_HELD, _GONE = 10.0, 1.0
-"""A medium without samples for so many usual intervals and so many seconds was gone meanwhile."""
+_HELD, _GAP = 10.0, 1.0
+"""Without samples for so many usual intervals, a medium may have ended; for so many seconds, too,
+nobody knows what happened meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,9 @@ class _Assembling:
         self.chosen = chosen[~repeated]
         self.jumps, self.time = rising(rows.time[self.chosen])
         self.interval = usual_step(self.time)
+        steps = np.diff(self.time) if rows.x is not None else np.zeros(0)
+        gaps = np.flatnonzero(steps > max(_HELD * self.interval, _GAP))
+        self.gaps = [(float(self.time[at]), float(steps[at])) for at in gaps]
 
     def recording(self) -> Recording:
         """Samples, media and fixations in one time."""
@@ -121,8 +125,6 @@ class _Assembling:
         codes = self.rows.medium.codes[self.chosen]
         new = np.ones(len(codes), bool)
         new[1:] = codes[1:] != codes[:-1]
-        if self.interval and self.rows.x is not None:
-            new[1:] |= np.diff(self.time) > max(_HELD * self.interval, _GONE)
         begun = np.flatnonzero(new)
         ends = np.append(begun[1:], len(codes))
         shown = []
@@ -216,14 +218,19 @@ class _Assembling:
         return on_screen
 
     def _without_jumps(self, shown: list[Shown]) -> Iterator[Shown]:
-        """What was shown while the clock went on, with a name."""
+        """What has a name, and was shown while the clock went on."""
         away = {one.medium for one in self.left_out}
         for one in shown:
             back = [by for at, by in self.jumps if one.onset < at < one.offset]
+            gaps = [by for at, by in self.gaps if one.onset <= at < at + by < one.offset]
             if not one.medium or (one.medium in away and one.placement is None):
                 continue
+            reason = ""
             if back:
                 reason = f"the clock went back by {back[0]:.3g} s while it was shown"
+            elif gaps:
+                reason = f"there are no samples for {gaps[0]:.3g} s while it was shown"
+            if reason:
                 self.left_out.append(LeftOut(self.reader, self.name, one.medium, reason))
                 continue
             yield one
