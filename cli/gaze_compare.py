@@ -21,8 +21,8 @@ Maps = Annotated[
     list[str],
     typer.Option(
         "--maps",
-        help="Maps of a model: NAME=FOLDER, with a file PHOTO.npy of 112 × 112 numbers for "
-        "each photo. Repeatable.",
+        help="Maps of a model: NAME=FOLDER, with a file for each photo: PHOTO.json as `gestalt "
+        "explain --json` writes it, or PHOTO.npy with 112 × 112 numbers. Repeatable.",
         metavar="NAME=FOLDER",
         show_default=False,
     ),

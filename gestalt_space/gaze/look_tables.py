@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE
@@ -51,30 +53,44 @@ def read_looks(path: Path) -> Looks:
 
 
 def read_maps(folder: Path, photos: Iterable[str]) -> Mapping[str, Density]:
-    """Maps of a model for photos that have one: `NAME.npy` for the photo `NAME.jpg`, of the size of
-    the aligned face, at least 0. Raises `UsageError`."""
+    """Maps of a model for photos that have one: for the photo `NAME.jpg` an array `NAME.npy` of the
+    size of the aligned face, or the document `NAME.json` of `gestalt explain --json`, whose squares
+    are taken where they speak for the line. Raises `UsageError`."""
     found = {}
     for photo in photos:
-        path = folder / f"{Path(photo).stem}.npy"
-        if not path.is_file():
-            continue
-        name = display_name(path)
-        try:
-            values = np.load(path, allow_pickle=False)
-            density = Density.of_map(values)
-        except (OSError, ValueError) as error:
-            raise UsageError(
-                f"{name} is no map: {error}.", "Save a NumPy array of numbers of at least 0."
-            ) from error
-        if density.shape != (SIZE, SIZE):
-            raise UsageError(
-                f"{name} has {density.shape[0]} × {density.shape[1]} pixels.",
-                f"Save maps of the aligned face, {SIZE} × {SIZE} pixels.",
-            )
-        found[photo] = density
+        stem = folder / Path(photo).stem
+        for path in (stem.with_suffix(".npy"), stem.with_suffix(".json")):
+            if path.is_file():
+                found[photo] = _density(path)
+                break
     if not found:
         raise UsageError(
             f"{display_name(folder)} has no map of any photo.",
-            "Name each map as its photo: 000001.npy for 000001.jpg.",
+            "Name each map as its photo: 000001.npy or 000001.json for 000001.jpg.",
         )
     return found
+
+
+def _density(path: Path) -> Density:
+    name = display_name(path)
+    try:
+        values = _cells(path) if path.suffix == ".json" else np.load(path, allow_pickle=False)
+        density = Density.of_map(values)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UsageError(
+            f"{name} is no map: {error}.",
+            "Save a NumPy array of numbers of at least 0, or a document of `gestalt explain`.",
+        ) from error
+    if density.shape != (SIZE, SIZE):
+        raise UsageError(
+            f"{name} has {density.shape[0]} × {density.shape[1]} pixels.",
+            f"Save maps of the aligned face, {SIZE} × {SIZE} pixels.",
+        )
+    return density
+
+
+def _cells(path: Path) -> NDArray[np.float64]:
+    """The squares of an explanation as pixels, 0 where they speak against the line."""
+    squares = np.array(json.loads(path.read_bytes())["line"]["cells"], np.float64)
+    side = SIZE // len(squares)
+    return np.asarray(np.kron(np.maximum(squares, 0), np.ones((side, side))), np.float64)

@@ -24,10 +24,11 @@ def import_sentences(document: Mapping[str, Any]) -> list[str]:
             ("fixations", "fixation"),
         )
     )
-    sentences = [
+    first = (
         f"Recordings ({document['format']}) of {readers} who looked at {media} were imported with "
         f"gestalt-space {__version__}: {trials}, {fixations}."
-    ]
+    )
+    sentences = [first]
     if document["source"] == "samples":
         sentences.append(f"Fixations were found in the samples: {document['method']}.")
     else:

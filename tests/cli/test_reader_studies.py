@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -133,6 +134,20 @@ def test_agreement_stands_between_the_centre_bias_and_the_ceiling(gestalt: Comma
         ran = gestalt("gaze", "compare", "fixations.csv", *wrong)
         assert ran.code == 2
         assert word in ran.err
+    Path("squares").mkdir()
+    for photo, (x, y) in marks.items():
+        squares = -np.ones((14, 14))
+        squares[y // 8, x // 8] = 1
+        document = {"document": "explanation", "line": {"cells": squares.tolist()}}
+        Path(f"squares/{photo[0]}.json").write_text(json.dumps(document))
+    ran = gestalt("gaze", "compare", "fixations.csv", "--maps", "squares=squares", "--json")
+    found = {
+        one["candidate"]: one["nss"]["value"] for one in ran.document["groups"][0]["candidates"]
+    }
+    assert found["squares"] > 1
+    Path("squares/a.json").write_text("{}")
+    ran = gestalt("gaze", "compare", "fixations.csv", "--maps", "squares=squares")
+    assert "a.json is no map" in ran.err
     np.save("maps/a.npy", np.ones((50, 50)))
     assert "50 × 50 pixels" in gestalt(*words).err
     np.save("maps/a.npy", -np.ones((112, 112)))
