@@ -13,6 +13,7 @@ from . import options
 COMMANDS = {
     "demo": "demo",
     "match": "match",
+    "explain": "explain",
     "phenotype": "phenotype",
     "index": "index",
     "models": "models",

@@ -33,6 +33,8 @@ GENERATOR = "gestalt-space demo"
 """Stands at the beginning of every page, by which an earlier demo is known."""
 COHORT = "cohort"
 HOME = "home"
+EXPLAINED = "explained.html"
+"""The page that one of the next commands writes, beside the demo's folder."""
 REPORT = "report.html"
 
 DrawCohort: TypeAlias = Callable[[SubjectSource], Cohort]
@@ -218,8 +220,11 @@ def _next_steps(folder: Path, trial: Trial, settings: Settings) -> tuple[str, ..
         words += ["--detector", "aligned"]
     elif detector_factory(store)[0] != trial.detector:
         words += ["--detector", trial.detector.split()[0]]
+    true = trial.shown.record.disorders[0].id
+    explained = ["--line", true, "-o", EXPLAINED]
     return (
         shlex.join(["gestalt", "match", display_name(photo), *words]),
+        shlex.join(["gestalt", "explain", display_name(photo), *explained, *words]),
         shlex.join(["gestalt", "serve", *words]),
         "gestalt simulate cohort --output my-cohort --disorders 100",
     )

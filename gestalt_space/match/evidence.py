@@ -17,6 +17,7 @@ from gestalt_space.match.names import Names
 from gestalt_space.match.probe import Probe
 from gestalt_space.match.view import NO_FAMILY, GalleryView, OwnFamily, own_family_of
 from gestalt_space.names import normal_name
+from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store.lookups import find_patient, group_key
 from gestalt_space.store.people import By
 
@@ -61,12 +62,27 @@ def evidence_of(
     return tuple(_evidence(probe, view, names, family, group, slots) for group in ordered)
 
 
+def line_key(view: GalleryView, session: Session, wanted: str) -> int | None:
+    """The key of the line `wanted`; None where nobody may be evidence for it."""
+    by = view.question.by
+    key = group_key(session, by, _title(wanted, by))
+    return key if key is not None and len(view.photos_of(key, NO_FAMILY)) else None
+
+
+def line_rows(view: GalleryView, family: OwnFamily, group: int) -> Numbers:
+    """The rows of the photos that are evidence for a line, but for those of a probe's family."""
+    state = view.state
+    members = state.people.members_of(view.question.by, group)
+    members = view.ranked(members[~np.isin(members, family.keys)])
+    rows = state.rows_of(members)
+    return rows if view.rows is None else rows[view.rows[rows]]
+
+
 def _groups(view: GalleryView, session: Session, wanted: str) -> list[int]:
     """The keys of the lines that are meant, of those that somebody may be evidence for."""
     by = view.question.by
-    title = _title(wanted, by)
-    key = group_key(session, by, title)
-    if key is not None and len(view.photos_of(key, NO_FAMILY)):
+    key = line_key(view, session, wanted)
+    if key is not None:
         return [key]
     patient = find_patient(session, wanted)
     found: list[int] = []
@@ -95,11 +111,7 @@ def _evidence(
 ) -> Evidence:
     assert probe.descriptor is not None, "a probe without an error has a descriptor"  # noqa: S101
     state = view.state
-    members = state.people.members_of(view.question.by, group)
-    members = view.ranked(members[~np.isin(members, family.keys)])
-    rows = state.rows_of(members)
-    if view.rows is not None:
-        rows = rows[view.rows[rows]]
+    rows = line_rows(view, family, group)
     owners, ids = state.patients[rows].tolist(), state.column_at("ids", rows).tolist()
     people, photos = names.patients(owners), names.photos(ids)
     descriptors = state.vectors_at(rows)

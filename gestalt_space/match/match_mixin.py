@@ -31,6 +31,7 @@ from gestalt_space.gallery.state import GalleryState
 from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.match.classified import Classified, classified, fused_lines, ranked_by
 from gestalt_space.match.evidence import Evidence, evidence_of
+from gestalt_space.match.line_descriptors import LineDescriptors, line_descriptors
 from gestalt_space.match.probe import Probe, as_one_probe, probe_of, stored_probe
 from gestalt_space.match.probe_matches import copies_of, match_probes
 from gestalt_space.match.question import TEN_DISORDERS, Question
@@ -299,6 +300,26 @@ class MatchMixin(ListingMixin):
         if self.settings.audit_matches:
             shown = {photo.patient for line in found for photo in line.photos}
             self._record([*shown, *([] if probe.own is None else [probe.own.identifier])], 1)
+        return found
+
+    def line_descriptors(
+        self, probe: Probe, wanted: str, question: Question = TEN_DISORDERS
+    ) -> LineDescriptors:
+        """The descriptors that the line `wanted` of a probe is explained by.
+
+        Raises `NotInGallery`, or the probe's own error.
+        """
+
+        def ask() -> LineDescriptors:
+            view = self.view(question)
+            with self.database.reading() as session:
+                found = line_descriptors(probe, view, session, wanted)
+            self._check_unchanged(view.state)
+            return found
+
+        found = self._settled(ask)
+        if self.settings.audit_matches:
+            self._record([found.patient, *([] if probe.own is None else [probe.own.identifier])], 1)
         return found
 
     def _answer(

@@ -86,6 +86,7 @@ def test_the_list_marks_the_true_one_and_fits_in_80_columns(
     for told in (
         "open there/report.html",
         "gestalt match there/cohort/photos/",
+        "gestalt explain there/cohort/photos/",
         "gestalt serve --home there/home --detector aligned",
         "docs/tutorial.md",
     ):

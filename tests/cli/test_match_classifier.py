@@ -386,3 +386,18 @@ def test_a_face_that_gives_no_numbers_fails_alone(
     bad, good = done.document["probes"]
     assert bad["error"]["message"] == "Numbers that are not finite."
     assert good["error"] is None
+
+
+def test_a_class_is_explained_without_gradients(
+    trained: Path, photo: Path, gestalt: Command
+) -> None:
+    ask = ("explain", photo, "--line", "SIM:1", *OWN)
+    document = gestalt(*ask, "--method", "regions", "--json").document
+    assert (document["model"], document["line_by"]) == ("own", None)
+    assert document["line"]["probability"] > document["against"]["probability"]
+    assert document["line"]["patient"] is None
+    unknown = gestalt("explain", photo, "--line", "SIM:9", *OWN)
+    assert "no class 'SIM:9'" in unknown.err
+    assert "SIM:0, SIM:1, SIM:2" in unknown.err
+    refused = gestalt(*ask, "--method", "gradients")
+    assert "not explained by gradients" in refused.err

@@ -78,9 +78,12 @@ def test_its_gallery_is_asked_like_any_other(done: DemoResult):
 
 
 def test_the_next_command_names_photo_home_and_detector(done: DemoResult):
-    command = done.next_steps[0]
-    assert command.startswith("gestalt match '")
-    assert command.endswith("/home' --detector aligned")
+    match, explain, *_ = done.next_steps
+    true = done.trial.shown.record.disorders[0].id
+    assert match.startswith("gestalt match '")
+    assert explain.startswith("gestalt explain '")
+    assert f"--line {true} -o explained.html --home " in explain
+    assert all(one.endswith("/home' --detector aligned") for one in (match, explain))
 
 
 def test_the_document_has_the_numbers_of_the_trial(done: DemoResult):

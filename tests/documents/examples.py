@@ -75,6 +75,7 @@ from gestalt_space.errors import NoFace
 from gestalt_space.evaluation.gallery_document import evaluation_document
 from gestalt_space.evaluation.gallery_results import EvaluationPlan
 from gestalt_space.evaluation.own_gallery import evaluate_gallery
+from gestalt_space.explain.explanation_document import explanation_document
 from gestalt_space.fusion.documents import fused_form, fused_table
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.choosing import SpaceState
@@ -142,6 +143,7 @@ from tests.cohort.selections import QUICK, planted
 from tests.documents.fused import FUSED
 from tests.documents.gene_examples import gene_documents, gene_tables
 from tests.evaluation.made_data import random_data
+from tests.explain.made_explanations import explanation
 from tests.phenotype.made import parsed_release
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -449,6 +451,7 @@ def documents() -> dict[str, Any]:
         "spaces": spaces_document(SPACES),
         "homes": homes_document(HOMES, "0" * 36),
         "home-forgotten": home_forgotten_document(HOMES[1], "0" * 36),
+        "explanation": explanation_document(explanation()),
         "findings": findings_document(FINDINGS),
         "log": log_document(EVENTS),
         "receipt": receipt_document(ERASED),

@@ -23,6 +23,7 @@ from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.pages.cohort_report import cohort_report_page
 from gestalt_space.pages.demo import demo_page
 from gestalt_space.pages.evaluation import evaluation_page
+from gestalt_space.pages.explanation import explanation_page
 from gestalt_space.pages.heat_map import matrix_page
 from gestalt_space.pages.point_map import map_page
 from gestalt_space.simulate.disorders import Feature, SimulatedDisorder
@@ -32,6 +33,7 @@ from gestalt_space.types import Disorder, PhotoRecord
 from tests import made
 from tests.cohort.selections import QUICK, planted
 from tests.evaluation.made_data import random_data
+from tests.explain.made_explanations import explanation
 
 Name = Callable[[str], str]
 """What a thing is called, by its plain name."""
@@ -174,4 +176,5 @@ def all_pages(folder: Path, name: Name = plain) -> dict[str, str]:
             measure(of.only(of.patients[:9]), of.only(of.patients[9:]), unit="patient")
         ),
         "map": map_page(on, shown_map(on, of), of.source, "disorder", show_patients=True),
+        "explanation": explanation_page(explanation(name)),
     }

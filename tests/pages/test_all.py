@@ -14,7 +14,7 @@ from gestalt_space.pages.environment import POLICY
 from tests.pages.conftest import NASTY
 from tests.pages.parsed import Page
 
-NAMES = ("demo", "evaluation", "report", "matrix", "two sets", "map")
+NAMES = ("demo", "evaluation", "report", "matrix", "two sets", "map", "explanation")
 
 
 @pytest.fixture(scope="module")

@@ -82,7 +82,9 @@ def seen(text: str, folder: Path, *options: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("name", ["demo", "evaluation", "report", "matrix", "two sets", "map"])
+@pytest.mark.parametrize(
+    "name", ["demo", "evaluation", "report", "matrix", "two sets", "map", "explanation"]
+)
 def test_a_page_is_shown_as_it_was_written(nasty_pages: dict[str, str], tmp_path: Path, name: str):
     page = Page(nasty_pages[name])
     found = seen(nasty_pages[name], tmp_path)
