@@ -225,3 +225,85 @@ def test_the_accuracy_at_a_calibration_target(study: Path, gestalt: Command) -> 
     for one in accuracies:
         assert one["distance"] == pytest.approx(np.hypot(one["right"], one["down"]), abs=0.01)
     assert "Accuracy of R1 at target:" in found.err
+
+
+@pytest.fixture
+def imported(study: Path, gestalt: Command) -> Path:
+    """The study with its table of fixations, and what the import printed."""
+    files = (study / "export.tsv", "--photos", study / "photos")
+    ran = gestalt("gaze", "import", *files, "-o", study / "fixations.csv", "--json", "-q")
+    (study / "import.json").write_text(ran.out, encoding="utf-8")
+    (study / "readers.csv").write_text("reader,group\nR1,Bonn\nR2,Taipei\n", encoding="utf-8")
+    return study
+
+
+def test_the_page_of_a_study(imported: Path, gestalt: Command) -> None:
+    maps = imported / "maps"
+    maps.mkdir()
+    np.save(maps / "face-1.npy", np.ones((112, 112)))
+    page = imported / "page.html"
+    ran = gestalt(
+        *("gaze", "report", imported / "fixations.csv", "-o", page),
+        *("--photos", imported / "photos", "--readers", imported / "readers.csv"),
+        *("--maps", f"flat={maps}", "--imported", imported / "import.json", "--faces", 1),
+        "--simulated",
+    )
+    assert ran.code == 0, ran.err
+    assert "keep it as you keep the photos" in ran.err
+    text = page.read_text("utf-8")
+    assert "<strong>Simulated.</strong>" in text
+    for part in ("Bonn: share", "Taipei: share", "face-1, simulated face"):
+        assert part in text
+    assert "1 more photo not shown" in text
+    # Groups of one reader have no agreement among themselves.
+    assert "Who looks where whom looks" not in text
+    assert "2 readers who looked at 2 photos were imported" in text
+    assert "standard deviation of 4 pixels" in text
+    assert "http://" not in text.replace("http://www.w3.org", "")
+
+
+def test_without_groups_all_readers_are_one(imported: Path, gestalt: Command) -> None:
+    page = imported / "page.html"
+    ran = gestalt("gaze", "report", imported / "fixations.csv", "-o", page, "-q")
+    assert ran.code == 0, ran.err
+    text = page.read_text("utf-8")
+    assert "all readers: share" in text
+    assert "Who looks where whom looks" in text
+    assert "<h2>Faces</h2>" not in text
+    assert "Simulated" not in text
+    # Eight fixations of 0.36 s, two of them on each area.
+    eyes = text[text.index('<th scope="row">eyes</th>') :]
+    assert '<td class="number">25.0 %<small>' in eyes[:200]
+
+
+def test_readers_without_a_group_are_named(imported: Path, gestalt: Command) -> None:
+    readers = imported / "readers.csv"
+    readers.write_text("reader,group\nR1,Bonn\n", encoding="utf-8")
+    page = imported / "page.html"
+    ask = ("gaze", "report", imported / "fixations.csv", "--readers", readers, "-o", page)
+    ran = gestalt(*ask)
+    assert "Left out, without a group: R2." in ran.err
+    assert "Left out, since they have no group: R2." in page.read_text("utf-8")
+    readers.write_text("reader,group\nR7,Bonn\n", encoding="utf-8")
+    ran = gestalt(*ask, "--overwrite")
+    assert (ran.code, "No reader has a group" in ran.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("option", "text", "message"),
+    [
+        ("--imported", "{", "cannot be read as JSON"),
+        ("--imported", '{"document": "match"}', "is no document of `gestalt gaze import`"),
+        ("--study", "[]", "is no document of `gestalt gaze study`"),
+    ],
+)
+def test_another_document_is_refused(
+    imported: Path, gestalt: Command, option: str, text: str, message: str
+) -> None:
+    file = imported / "other.json"
+    file.write_text(text, encoding="utf-8")
+    page = imported / "page.html"
+    ran = gestalt("gaze", "report", imported / "fixations.csv", "-o", page, option, file)
+    assert ran.code == 2
+    assert message in ran.err
+    assert not page.exists()
