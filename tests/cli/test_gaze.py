@@ -273,7 +273,7 @@ def test_without_groups_all_readers_are_one(imported: Path, gestalt: Command) ->
     assert "Simulated" not in text
     # Eight fixations of 0.36 s, two of them on each area.
     eyes = text[text.index('<th scope="row">eyes</th>') :]
-    assert '<td class="number">25.0 %<small>' in eyes[:200]
+    assert '<td class="number">25.0<small>' in eyes[:200]
 
 
 def test_readers_without_a_group_are_named(imported: Path, gestalt: Command) -> None:
