@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -49,6 +50,12 @@ class DifferentiableEncoder:
         return torch.cat(
             [unit(network(images)).reshape(shape) for network in self.networks]
         ).transpose(0, 1)
+
+    @cached_property
+    def last_maps(self) -> tuple[nn.Module | None, ...]:
+        """Of each network, the part that gives its last map of features; see `last_map`."""
+        face = torch.zeros(1, 3, CROP_SIZE, CROP_SIZE, device=self.device)
+        return tuple(last_map(network, self.inputs(face)) for network in self.networks)
 
     def inputs(self, faces: Tensor) -> Tensor:
         """Aligned faces to what the networks take, in every view: `(views × n, c, size, size)`."""

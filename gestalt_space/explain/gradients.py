@@ -90,14 +90,11 @@ class LastFeatures:
         import torch
         from captum.attr import LayerGradCam, LayerGradientXActivation
 
-        from gestalt_space.encoders.differentiable import last_map
-
         encoder, score = _with_gradients(target)
         faces = torch.from_numpy(crop[None].astype(np.float32)).permute(0, 3, 1, 2)
         faces = faces.to(encoder.device).requires_grad_()
         total = np.zeros((SIZE, SIZE), np.float32)
-        for network in encoder.networks:
-            layer = last_map(network, encoder.inputs(faces))
+        for layer in encoder.last_maps:
             if layer is None:
                 raise ModelUnsuitable(
                     "The encoder has no map of features that Grad-CAM could show.",

@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 
 from gestalt_space.descriptors import to_descriptors, unsound
 from gestalt_space.encoders import iresnet
+from gestalt_space.encoders.differentiable import last_map, open_differentiable
 from gestalt_space.encoders.export import export_encoder, exported_input
 from gestalt_space.encoders.families import gestaltmatcher_arc
 from gestalt_space.encoders.families.facenet import import_facenet
@@ -301,3 +302,23 @@ def test_a_program_s_autocast_changes_nothing(family: str, make: Make, exact: Ex
     with torch.autocast("cpu", dtype=torch.bfloat16):
         within = encoder.encode(CROPS)
     assert np.array_equal(within, exact(family))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_it_gives_the_same_with_gradients(family: str, make: Make, exact: Exact) -> None:
+    model, encoder = make(family)
+    faces = torch.from_numpy(CROPS).permute(0, 3, 1, 2).float().requires_grad_()
+    through = open_differentiable(model, "cpu")
+    slots = through.slots(faces)
+    assert slots.shape == exact(family).shape
+    cosines = (slots.detach().numpy() * exact(family)).sum(axis=2)
+    assert cosines.min() > 0.999
+    lengths = np.linalg.norm(through.descriptors(faces).detach().numpy(), axis=1)
+    assert lengths == pytest.approx(np.ones(len(CROPS)), abs=1e-5)
+    for slot in range(slots.shape[1]):
+        (gradient,) = torch.autograd.grad(slots[0, slot, 0], faces, retain_graph=True)
+        assert gradient[0].abs().max() > 0
+        assert gradient[1].abs().max() == 0
+    layers = [last_map(one, through.inputs(faces)) for one in through.networks]
+    assert all(layer is not None for layer in layers)
+    assert through.spec == encoder.spec
