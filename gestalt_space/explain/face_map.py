@@ -9,8 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.explain.regions import REGIONS, masses
+from gestalt_space.explain.regions import masses
 from gestalt_space.faces.alignment import SIZE, TEMPLATE, similarity_transform
+from gestalt_space.faces.regions import REGIONS
 from gestalt_space.stats.estimates import Estimate
 from gestalt_space.stats.resampling import Bootstrap, estimate
 from gestalt_space.types import Landmarks

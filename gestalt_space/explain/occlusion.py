@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from gestalt_space.explain.face_map import FaceMap
 from gestalt_space.explain.fills import Levels, typical_fills
-from gestalt_space.explain.regions import REGIONS, region_map
 from gestalt_space.explain.targets import Floats, Target
 from gestalt_space.faces.alignment import SIZE
+from gestalt_space.faces.regions import REGIONS, region_map
 from gestalt_space.types import Crops, Pixels
 
 PATCHES = 14

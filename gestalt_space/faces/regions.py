@@ -8,9 +8,12 @@ belongs to one region: where outlines overlap, the first of `REGIONS` has it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from gestalt_space.faces.alignment import SIZE
 
 OUTSIDE = "outside"
 
@@ -46,6 +49,21 @@ def region_at(x: NDArray[np.floating], y: NDArray[np.floating]) -> NDArray[np.in
         for outline in outlines:
             found[_inside(x, y, outline)] = number
     return found
+
+
+@cache
+def region_map() -> NDArray[np.uint8]:
+    """`(112, 112)`: the number in `REGIONS` of the region of each pixel's middle. Not to be
+    changed."""
+    across, down = np.meshgrid(np.arange(SIZE) + 0.5, np.arange(SIZE) + 0.5)
+    found = region_at(across.ravel(), down.ravel()).astype(np.uint8).reshape(SIZE, SIZE)
+    found.flags.writeable = False
+    return found
+
+
+def region_mask(name: str) -> NDArray[np.bool_]:
+    """`(112, 112)`: which pixels belong to a region."""
+    return np.asarray(region_map() == REGIONS.index(name))
 
 
 def _inside(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from gestalt_space.encoders import differentiable
 from gestalt_space.errors import GraphUnknown
-from gestalt_space.explain.regions import REGIONS
+from gestalt_space.faces.regions import REGIONS
 from tests.cli.conftest import Command
 from tests.pages.parsed import Page
 

@@ -16,7 +16,7 @@ from gestalt_space.explain.checks import (
     with_shuffled_weights,
 )
 from gestalt_space.explain.planted import planted_face
-from gestalt_space.explain.regions import region_mask
+from gestalt_space.faces.regions import region_mask
 from gestalt_space.simulate.persons import Persons
 from gestalt_space.simulate.phenotypes import TERMS
 from gestalt_space.weights.store import ModelStore

@@ -13,8 +13,8 @@ from gestalt_space.explain.gradients import IntegratedGradients
 from gestalt_space.explain.methods import AUTO, METHODS, parse_method
 from gestalt_space.explain.occlusion import hidden, patch_masks, region_masks
 from gestalt_space.explain.random_masks import RandomMasks, random_masks
-from gestalt_space.explain.regions import REGIONS, region_mask
 from gestalt_space.explain.targets import LineTarget, direction_to
+from gestalt_space.faces.regions import REGIONS, region_mask
 from gestalt_space.weights.store import ModelStore
 from tests.explain.faces import PLACE, PatchTarget, face
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gestalt_space.explain.regions import OUTSIDE, REGIONS, masses, region_map, region_mask
+from gestalt_space.explain.regions import masses
 from gestalt_space.faces.alignment import TEMPLATE
+from gestalt_space.faces.regions import OUTSIDE, REGIONS, region_map, region_mask
 from gestalt_space.simulate.phenotypes import TERMS
 
 
