@@ -385,6 +385,8 @@ def test_a_phenopacket_and_an_exome_are_ranked_by_with_the_evidence_of_each_part
         ):
             assert told in shown, told
         assert "3 used" in shown
+        is_report = address.endswith("report")  # which is printed as it is
+        assert ("<details open><summary>Evidence for" in answer.text) == is_report
 
 
 def test_a_page_without_files_sends_empty_fields(client: TestClient, photo: Photo, made_release):
