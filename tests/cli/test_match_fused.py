@@ -258,6 +258,26 @@ def test_eighty_columns_hold_all_parts(
     assert first.split()[-1] == "AAA1"
 
 
+def test_the_exome_is_explained(
+    gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
+) -> None:
+    from tests.genomics import made_vcf
+
+    made_vcf.write(vcf, [made_vcf.line(gene="CCC1", cadd=30), made_vcf.line(pos=200, cadd=10)])
+    words = ("match", photos[2], "--vcf", vcf, *ALIGNED)
+    first = fused_of(gestalt(*words, "--json").document)["disorders"][0]
+    part = first["parts"]["exome"]
+    assert (first["id"], part["genes"]) == ("OMIM:100003", 2)
+    shown = " ".join(gestalt(*words).out.split())
+    assert (
+        f"Disorder 3, exome {part['log10_ratio']:+.4f}: CCC1, candidate 1-100-A-G 0, "
+        f"CADD 30 {part['cadd']:+.4f}, mean of 2 genes {part['averaged']:+.4f}"
+    ) in shown
+    genes = " ".join(gestalt(*words, "--by", "gene").out.split())
+    assert "Disorder 3, exome" not in genes
+    assert f"CCC1, exome {part['cadd']:+.4f}: CCC1, candidate 1-100-A-G 0, CADD 30" in genes
+
+
 def test_ties_are_counted(gallery: Path, photos: list[Path], gestalt: Command) -> None:
     words = ("match", photos[2], "--hpo", "HP:0000020", *ALIGNED)
     fused = fused_of(gestalt(*words, "--json").document)
