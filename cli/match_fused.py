@@ -169,19 +169,17 @@ def _write_closest(line: FusedLine) -> None:
 def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     names = list(lines[0].parts) if lines else []
     right = ("rank", "log10 LR", *names)
-    best = "best disorder" if what == "gene" else "best gene"
+    columns = ["rank", what, "log10 LR", *names, *["best disorder"] * (what == "gene")]
     table = output.new_table(
-        *("rank", what, "log10 LR", *names, best),
-        right=right,
-        whole=["gene", "best gene"],
-        least=["best disorder"],
+        *columns, right=right, whole=["gene"], least=["best disorder"] * (what == "gene")
     )
     for line in lines:
-        name = line.name if what == "gene" else match_output.title_of(line.id, line.name)
+        name = line.name if what == "gene" else _title_of(line)
         cells = [str(line.rank), name, f"{line.log10_ratio:+.4f}"]
         cells += [_part_text(line.parts[one].log10_ratio) for one in names]
-        disorder = match_output.title_of(line.disorder, line.disorder_name)
-        table.add_row(*cells, disorder if what == "gene" else line.gene)
+        if what == "gene":
+            cells.append(match_output.title_of(line.disorder, line.disorder_name))
+        table.add_row(*cells)
     output.write_table(table)
     write_ties(what, "total", [(line.log10_ratio, line.tied) for line in lines])
     for line in lines:
@@ -197,6 +195,12 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
             f"  no fused likelihood ratio, {places_text(withheld)}: a part is withheld",
             style="dim",
         )
+
+
+def _title_of(line: FusedLine) -> str:
+    """A disorder with its best gene."""
+    title = match_output.title_of(line.id, line.name)
+    return f"{title}, best gene {line.gene}" if line.gene else title
 
 
 def _write_evidence(lines: Sequence[FusedLine]) -> None:
