@@ -27,7 +27,7 @@ def score(
         typer.Option(
             "--build",
             help="Genome build: GRCh37 (hg19) or GRCh38 (hg38). Refused if the VCF is on the "
-            "other one. [default: as the contigs of the VCF tell]",
+            "other one. [default: by the contigs of the VCF]",
             show_default=False,
         ),
     ] = None,

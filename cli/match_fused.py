@@ -14,11 +14,11 @@ from .phenotype_output import write_terms
 from .ties import places_text, write_ties
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from gestalt_space.fusion.answer import FusedAnswer
     from gestalt_space.fusion.fused import FusedLine
-    from gestalt_space.fusion.parts import PartName, TermShare
+    from gestalt_space.fusion.parts import ExomePart, PartName, TermShare, TermsPart
     from gestalt_space.gallery.pipeline import PhotoSource
     from gestalt_space.home import Gallery
     from gestalt_space.match.answer import Match
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from gestalt_space.match.view import GalleryView
 
 _ALONE = "photo alone: "
-_SHOWN_SHARES = 3
-"""Lines whose terms are printed one by one; --json has those of all."""
+_SHOWN_EVIDENCE = 3
+"""Lines whose parts are explained; --json has the evidence of all."""
 _TITLES: dict[PartName, str] = {"photo": "the photo", "terms": "the terms", "exome": "the exome"}
 
 
@@ -152,7 +152,7 @@ def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, 
     for what, lines in sorted(shown, key=lambda one: one[0] != by):
         _write_lines(what, lines)
         if what == by:
-            _write_shares(lines)
+            _write_evidence(lines)
     match_output.write_around(match, view.question, _ALONE)
 
 
@@ -169,19 +169,17 @@ def _write_closest(line: FusedLine) -> None:
 def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     names = list(lines[0].parts) if lines else []
     right = ("rank", "log10 LR", *names)
-    best = "best disorder" if what == "gene" else "best gene"
+    columns = ["rank", what, "log10 LR", *names, *["best disorder"] * (what == "gene")]
     table = output.new_table(
-        *("rank", what, "log10 LR", *names, best),
-        right=right,
-        whole=["gene", "best gene"],
-        least=["best disorder"],
+        *columns, right=right, whole=["gene"], least=["best disorder"] * (what == "gene")
     )
     for line in lines:
-        name = line.name if what == "gene" else match_output.title_of(line.id, line.name)
+        name = line.name if what == "gene" else _title_of(line)
         cells = [str(line.rank), name, f"{line.log10_ratio:+.4f}"]
         cells += [_part_text(line.parts[one].log10_ratio) for one in names]
-        disorder = match_output.title_of(line.disorder, line.disorder_name)
-        table.add_row(*cells, disorder if what == "gene" else line.gene)
+        if what == "gene":
+            cells.append(match_output.title_of(line.disorder, line.disorder_name))
+        table.add_row(*cells)
     output.write_table(table)
     write_ties(what, "total", [(line.log10_ratio, line.tied) for line in lines])
     for line in lines:
@@ -199,19 +197,44 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
         )
 
 
-def _write_shares(lines: Sequence[FusedLine]) -> None:
-    """What each term adds to the terms' part of the first lines."""
-    from gestalt_space.fusion.parts import TermsPart
+def _title_of(line: FusedLine) -> str:
+    """A disorder with its best gene."""
+    title = match_output.title_of(line.id, line.name)
+    return f"{title}, best gene {line.gene}" if line.gene else title
 
-    for line in lines[:_SHOWN_SHARES]:
-        part = line.parts.get("terms")
-        if not isinstance(part, TermsPart) or not part.shares:
-            continue
-        told = [f"{_term_text(one)} {_part_text(one.adds)}" for one in part.shares if one.adds]
-        if part.other_disorders:
-            told.append(f"other disorders of the gene {_part_text(part.other_disorders)}")
-        told += [f"{_term_text(one)} 0" for one in part.shares if not one.adds]
-        output.write_text(f"  {line.name}, terms {_part_text(part.log10_ratio)}: {', '.join(told)}")
+
+def _write_evidence(lines: Sequence[FusedLine]) -> None:
+    """How the terms' and the exome's parts of the first lines come about."""
+    from gestalt_space.fusion import parts
+
+    for line in lines[:_SHOWN_EVIDENCE]:
+        for name, part in line.parts.items():
+            told: list[str] = []
+            if isinstance(part, parts.TermsPart):
+                told = list(_term_texts(part))
+            elif isinstance(part, parts.ExomePart):
+                told = list(_exome_texts(part))
+            if told:
+                total = _part_text(part.log10_ratio)
+                output.write_text(f"  {line.name}, {name} {total}: {', '.join(told)}")
+
+
+def _term_texts(part: TermsPart) -> Iterator[str]:
+    for share in sorted(part.shares, key=lambda one: not one.adds):  # stable: what adds, first
+        yield f"{_term_text(share)} {_part_text(share.adds)}"
+    if part.other_disorders:
+        yield f"other disorders of the gene {_part_text(part.other_disorders)}"
+
+
+def _exome_texts(part: ExomePart) -> Iterator[str]:
+    if part.gene is None:
+        return
+    variants = f"candidate {' and '.join(part.variants)}" if part.variants else "no candidate"
+    yield f"{part.gene}, {variants} {_part_text(part.candidate)}"
+    if part.score is not None:
+        yield f"CADD {part.score:g} {_part_text(part.cadd)}"
+    if part.genes > 1:
+        yield f"mean of {part.genes} genes {_part_text(part.averaged)}"
 
 
 def _term_text(share: TermShare) -> str:

@@ -49,7 +49,7 @@ BuildName = Annotated[
     typer.Option(
         "--build",
         help="With --vcf: genome build, GRCh37 or GRCh38. Refused if the VCF is on the other "
-        "one. [default: as the contigs of the VCF tell]",
+        "one. [default: by the contigs of the VCF]",
         show_default=False,
     ),
 ]

@@ -60,7 +60,7 @@ def say_error(error: GestaltError, subject: str = "") -> None:
 
 
 def say_precisions(encoded: Encoded) -> None:
-    """Tell where photos are encoded in another precision than the gallery's descriptors."""
+    """Report where photos are encoded in another precision than the gallery's descriptors."""
     if encoded.probe is not None and encoded.otherwise is not None:
         say(encoded.otherwise)
         say(
@@ -71,7 +71,7 @@ def say_precisions(encoded: Encoded) -> None:
 
 
 def fail(error: GestaltError, *, as_json: bool) -> None:
-    """Tell of an error that ended the command; with `as_json` as a document as well."""
+    """Report an error that ended the command; with `as_json` as a document as well."""
     say_error(error, "Error")
     if as_json:
         from gestalt_space.documents.parts import error_document
@@ -115,7 +115,7 @@ def write_json(document: Mapping[str, object]) -> None:
 def write_json_parts(
     document: Mapping[str, object], name: str, parts: Iterable[Mapping[str, object]]
 ) -> None:
-    """Likewise a document whose list `name`, its last field and empty so far, is written part by
+    """One JSON document whose list `name`, its last field and empty so far, is written part by
     part: it may be larger than the memory."""
     head, ending = json.dumps(document, indent=2, ensure_ascii=False).rsplit("[]", 1)
     write = sys.stdout.buffer.write

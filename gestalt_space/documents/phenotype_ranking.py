@@ -170,19 +170,20 @@ def ranking_table(cases: Iterable[RankedCase]) -> Table:
         *(Column("case"), Column("kind"), Column("rank", "integer"), Column("id"), Column("name")),
         Column("score", "number"),
         *(Column("likelihood_ratio", "number"), Column("p", "number"), Column("error")),
+        Column("tied", "integer"),
     )
     table = Table(columns)
     for case in cases:
         if case.error is not None:
-            table.add_row(case.name, *[None] * 7, case.error.message)
+            table.add_row(case.name, *[None] * 7, case.error.message, None)
         if case.ranking is None:
             continue
         for one in case.ranking.disorders:
             ratio = (one.score, one.likelihood_ratio, one.p)
-            table.add_row(case.name, "disorder", one.rank, one.id, one.name, *ratio, None)
+            table.add_row(case.name, "disorder", one.rank, one.id, one.name, *ratio, None, one.tied)
         for gene in case.ranking.genes:
             place = (gene.rank, gene.entrez_id, gene.symbol, gene.score)
-            table.add_row(case.name, "gene", *place, None, None, None)
+            table.add_row(case.name, "gene", *place, None, None, None, gene.tied)
     return table
 
 

@@ -29,7 +29,7 @@ FEW_TERMS = (
 
 @dataclass(frozen=True, slots=True)
 class FusedAnswer:
-    """Both rankings. `patient`: what was told beside photo and exome; `exome`, `evidence`: None
+    """Both rankings. `patient`: what was given beside photo and exome; `exome`, `evidence`: None
     without an exome. `closest`: the disorder that is first by the photo alone; None without any."""
 
     release: Release

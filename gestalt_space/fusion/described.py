@@ -1,4 +1,4 @@
-"""What is told of a patient beside the photo: terms, sex and age."""
+"""What is known of a patient beside the photo: terms, sex and age."""
 
 from __future__ import annotations
 

@@ -35,6 +35,7 @@ FUSED_COLUMNS = (
     *(Column(f"rank_without_{name}", "integer") for name in PARTS),
     Column("no_ratio"),
     *(Column(f"{name}_note") for name in PARTS),
+    *(Column("tied", "integer"), Column("gene"), Column("disorder")),
 )
 
 
@@ -86,6 +87,7 @@ def fused_table(lines: Iterable[FusedLine]) -> Table:
                 *(line.rank_without.get(name) for name in PARTS),
                 line.no_ratio,
                 *(line.parts[name].why if name in line.parts else None for name in PARTS),
+                *(line.tied, line.gene or None, line.disorder or None),
             )
             for line in lines
         ),

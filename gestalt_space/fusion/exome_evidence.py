@@ -39,7 +39,7 @@ others their lower end."""
 FEWEST_VARIANTS = 5_000
 """An exome has more. In fewer variants, a gene without one may not have been looked at."""
 _NEUTRAL_GENES = 20
-"""Genes with the ratio 1 that are added to those of the exome: a few genes tell little."""
+"""Genes with the ratio 1 that are added to those of the exome: a few genes show little."""
 _SHOWN = 5
 ASSUMPTIONS = (
     (
@@ -142,7 +142,7 @@ class ExomeEvidence:
         )
 
     def of_genes(self, places: Sequence[int]) -> ExomePart:
-        """The part of a disorder: the mean ratio of its genes, by their places, told with the gene
+        """The part of a disorder: the mean ratio of its genes, by their places, shown with the gene
         that adds most."""
         if not len(places):
             return ExomePart(0.0, "HPO has no gene of this disorder", genes=0)

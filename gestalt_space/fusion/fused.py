@@ -65,8 +65,8 @@ class Fusion:
     """The totals of all disorders and all genes for a patient.
 
     Disorders are those of OMIM that HPO has phenotypes of, and all of the match; genes those of HPO
-    and of the exome. `photo`: all lines of the match by disorder, None without a photo; likewise
-    `query` and `exome`. One of them at least is given.
+    and of the exome. `photo`: all lines of the match by disorder, None without a photo; so
+    are `query` and `exome`. At least one of them is given.
     """
 
     def __init__(

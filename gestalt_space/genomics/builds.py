@@ -37,8 +37,8 @@ LENGTHS: dict[Build, dict[str, int]] = {
     build: dict(zip(CHROMOSOMES, map(int, text.split()), strict=False))
     for build, text in _LENGTHS.items()
 }
-"""Bases of each chromosome, after the assemblies' reports. The mitochondrial one does not tell
-builds apart: hg19 came with another than GRCh37."""
+"""Bases of each chromosome, after the assemblies' reports. The mitochondrial one does not
+distinguish builds: hg19 came with another than GRCh37."""
 PSEUDOAUTOSOMAL: dict[Build, tuple[tuple[int, int], ...]] = {
     "GRCh37": ((60001, 2699520), (154931044, 155260560)),
     "GRCh38": ((10001, 2781479), (155701383, 156030895)),
@@ -51,7 +51,7 @@ _REFSEQ = re.compile(r"NC_0000(?P<number>[0-9]{2})\.[0-9]+|(?P<mitochondrion>NC_
 
 @dataclass(frozen=True, slots=True)
 class DetectedBuild:
-    """What contigs tell. `build`: None where they have no lengths, or there are no contigs;
+    """What contigs show. `build`: None where they have no lengths, or there are no contigs;
     `matched`: how many chromosomes have a length of that build.
     """
 
@@ -84,7 +84,7 @@ def chromosome_of(contig: str) -> str | None:
 
 
 def detect_build(contigs: Mapping[str, int | None]) -> DetectedBuild:
-    """The build of contigs with their lengths in bases, None where a header does not tell.
+    """The build of contigs with their lengths in bases, None where a header does not have them.
 
     Raises `UsageError` where they are of neither build, or some of each.
     """

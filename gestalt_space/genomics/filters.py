@@ -42,7 +42,7 @@ class FilterPlan:
 @dataclass(slots=True)
 class FilterStep:
     """A filter. `keeps`: what it keeps, in words; `left`: how many variants passed it, of which the
-    VCF said nothing for `unknown`.
+    VCF had nothing for `unknown`.
     """
 
     name: str

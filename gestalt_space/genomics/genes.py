@@ -46,7 +46,7 @@ class Gene:
 
 
 class GeneNames(Protocol):
-    """What tells which gene a name means."""
+    """Finds which gene a name means."""
 
     @property
     def source(self) -> str:

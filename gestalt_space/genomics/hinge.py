@@ -28,7 +28,7 @@ def balanced(truth: NDArray[np.bool_]) -> NDArray[np.float64]:
     positive = int(truth.sum())
     if not 0 < positive < len(truth):
         raise TrainingError(
-            "All rows are of one class: there is nothing to tell apart.",
+            "All rows are of one class: there is nothing to distinguish.",
             "Give rows with and without a causal gene.",
         )
     return len(truth) / 2 / np.where(truth, positive, len(truth) - positive)

@@ -72,7 +72,7 @@ def of_allele(value: object, alleles: int, place: int) -> float | None:
     """What a field says of one of several alternate alleles; None where it does not.
 
     A field has one value for each of them, or one for the reference before them. A single value
-    among several alleles does not tell which one it is of.
+    among several alleles does not show which one it is of.
     """
     parts: Sequence[object]
     if isinstance(value, str):

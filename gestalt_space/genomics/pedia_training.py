@@ -30,8 +30,8 @@ _LOOKS_LIKE_DISTANCE = re.compile(r"(?:^|[^a-z])dist(?:ances?)?(?:$|[^a-z])", re
 
 @dataclass(frozen=True, slots=True)
 class PediaPlan:
-    """`distances`: scores of which the lower is closer. `folds`: outer ones, at the most; `inner`
-    likewise.
+    """`distances`: scores of which the lower is closer. `folds`: outer ones, at the most;
+    `inner`: inner ones, at the most.
     """
 
     distances: frozenset[str] = frozenset()

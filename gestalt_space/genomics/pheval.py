@@ -20,7 +20,7 @@ _NAME = re.compile(r"[\w. ()-]{1,150}")
 
 
 def write_pheval(folder: Path, cases: Iterable[RankedCase]) -> int:
-    """Write the folder `pheval_gene_results` in a new folder, and tell how many cases it has.
+    """Write the folder `pheval_gene_results` in a new folder, and return how many cases it has.
 
     A gene's identifier is that of Ensembl, else of HGNC; empty where neither is known. Raises
     `UsageError` for a case whose name cannot be that of a file, and `OutputError`.

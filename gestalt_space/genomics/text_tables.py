@@ -47,7 +47,7 @@ def read_table(path: Path, required: Sequence[str], known: Sequence[str] = ()) -
 def table_of(
     data: bytes, name: str, required: Sequence[str], known: Sequence[str] = ()
 ) -> TextTable:
-    """Likewise, of the bytes of a file."""
+    """The table that the bytes of a file hold; see `read_table`."""
     spelled = {column.casefold(): column for column in (*required, *known)}
     lines = read_lines(data, name, [*spelled]).rows()
     _, header = next(lines, (0, []))

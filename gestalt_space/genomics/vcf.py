@@ -123,9 +123,9 @@ class VcfCounts:
 
 @dataclass(frozen=True, slots=True)
 class VcfHeader:
-    """What a header tells. `build`: None where neither it nor the user tells; `is_told`: by the
-    user alone. `annotation`: `CSQ`, `ANN`, or empty where there is none. `ends_in_line`: whether
-    the last line ends, as far as can be told.
+    """What a header says. `build`: None where neither it nor the user gives it; `is_told`: the user
+    alone gives it. `annotation`: `CSQ`, `ANN`, or empty where there is none. `ends_in_line`:
+    whether the last line ends, as far as is known.
     """
 
     name: str
@@ -148,7 +148,7 @@ class VcfHeader:
                 "Add --build GRCh37 or --build GRCh38."
             )
         elif self.is_told:
-            notes.append(f"The header does not tell the genome build; {self.build} is assumed.")
+            notes.append(f"The header does not give the genome build; {self.build} is assumed.")
         if not self.fields.cadd:
             notes.append("No INFO field has CADD scores: CADD_PHRED is missing in the header.")
         if not self.fields.frequencies:

@@ -1,7 +1,7 @@
-"""Whether a VCF is whole, as far as its end tells.
+"""Whether a VCF is whole, as far as its end shows.
 
-A file of bgzip (Li 2011) ends in an empty block, and the last line of a text ends. What is cut
-between two lines, and was written anew, cannot be told from a whole file.
+A file of bgzip (Li 2011) ends in an empty block, and the last line of a text ends. A file that was
+cut between two lines and written anew looks like a whole file.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _COPY = "Copy the file again."
 
 
 def check_vcf_file(path: Path, name: str) -> bool:
-    """Whether the last line ends; yes where that cannot be told. `name`: of the file, as it is
+    """Whether the last line ends; yes where that is not known. `name`: of the file, as it is
     shown.
 
     Raises `UsageError` for a file that cannot be read, and `TableDamaged` for one that is empty, or

@@ -21,7 +21,7 @@ class Annotations:
 
     One row for each statement on a disorder, all `(r,)`: `disorder`, `term`, `source`: places;
     `seen`, `looked`: in how many of how many patients, 0 of 0 where no counts are given; `share`:
-    how often otherwise, 0..1, NaN where that is not known; `is_not`: the term is said to be absent.
+    how often otherwise, 0..1, NaN where that is not known; `is_not`: the term is absent.
 
     `genes`, `gene_symbols` `(g,)`: Entrez numbers, ascending, and symbols, `Entrez:…` where there
     is none.

@@ -51,7 +51,7 @@ def rank_cases(
 def _nothing_present(case: Case) -> PhenotypeError:
     if case.present:
         return PhenotypeError(
-            "No term can be used.", "The list of ignored terms tells why. Check the terms."
+            "No term can be used.", "The list of ignored terms shows why. Check the terms."
         )
     return PhenotypeError(
         "There is no term that is present.", "Give at least one phenotype that the patient has."

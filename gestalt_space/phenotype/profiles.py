@@ -77,7 +77,7 @@ def pooled(annotations: Annotations, rows: Places | None = None) -> Frequencies:
     """The statements on each disorder and term as one frequency; `rows`: of those alone.
 
     Counts of several papers are added up, with half a patient of one more: 3 of 4 are 70 %. Where
-    there are no counts, shares are averaged. A term that is said to be absent, or was found in
+    there are no counts, shares are averaged. A term that is reported as absent, or was found in
     nobody, is left out.
     """
     told = annotations

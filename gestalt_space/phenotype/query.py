@@ -105,7 +105,7 @@ def make_query(ontology: Ontology, present: Sequence[str], excluded: Sequence[st
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """Collects what is told of texts while they are read."""
+    """Collects what is reported of texts while they are read."""
 
     ontology: Ontology
     mapped: list[MappedTerm]

@@ -252,10 +252,30 @@ def test_eighty_columns_hold_all_parts(
     assert ran.code == 0, ran.err
     assert max(map(len, ran.out.splitlines())) <= 80
     heads = [line.split() for line in ran.out.splitlines()]
-    head = ["rank", "disorder", "log10", "LR", "photo", "terms", "exome", "best", "gene"]
-    assert head in heads
-    first = next(line for line in ran.out.splitlines() if "Disorder 1 (OMIM" in line)
-    assert first.split()[-1] == "AAA1"
+    assert ["rank", "disorder", "log10", "LR", "photo", "terms", "exome"] in heads
+    monkeypatch.setenv("COLUMNS", "200")
+    wide = gestalt("match", photos[2].name, *TERMS, "--vcf", vcf, *ALIGNED).out
+    assert "Disorder 1 (OMIM:100001), best gene AAA1 " in wide
+
+
+def test_the_exome_is_explained(
+    gallery: Path, photos: list[Path], gestalt: Command, vcf: Path
+) -> None:
+    from tests.genomics import made_vcf
+
+    made_vcf.write(vcf, [made_vcf.line(gene="CCC1", cadd=30), made_vcf.line(pos=200, cadd=10)])
+    words = ("match", photos[2], "--vcf", vcf, *ALIGNED)
+    first = fused_of(gestalt(*words, "--json").document)["disorders"][0]
+    part = first["parts"]["exome"]
+    assert (first["id"], part["genes"]) == ("OMIM:100003", 2)
+    shown = " ".join(gestalt(*words).out.split())
+    assert (
+        f"Disorder 3, exome {part['log10_ratio']:+.4f}: CCC1, candidate 1-100-A-G 0, "
+        f"CADD 30 {part['cadd']:+.4f}, mean of 2 genes {part['averaged']:+.4f}"
+    ) in shown
+    genes = " ".join(gestalt(*words, "--by", "gene").out.split())
+    assert "Disorder 3, exome" not in genes
+    assert f"CCC1, exome {part['cadd']:+.4f}: CCC1, candidate 1-100-A-G 0, CADD 30" in genes
 
 
 def test_ties_are_counted(gallery: Path, photos: list[Path], gestalt: Command) -> None:

@@ -31,6 +31,18 @@ function add(files) {
   }
 }
 
+/** Whether a file that was dropped is a phenopacket or a VCF, which its field then has. */
+function isTaken(file) {
+  const id = /\.json$/i.test(file.name) ? "phenopacket" : /\.(vcf(\.b?gz)?|bcf)$/i.test(file.name) ? "vcf" : "";
+  const input = document.getElementById(id);
+  if (!input) return false;
+  const taken = new DataTransfer();
+  taken.items.add(file);
+  input.files = taken.files;
+  input.closest("details").open = true;
+  return true;
+}
+
 function drop(photo) {
   photos.splice(photos.indexOf(photo), 1);
   URL.revokeObjectURL(photo.url);
@@ -170,7 +182,7 @@ document.getElementById("files").addEventListener("change", ({ target }) => {
 const place = document.getElementById("drop");
 for (const kind of ["dragenter", "dragover", "dragleave", "drop"])
   place.addEventListener(kind, () => place.classList.toggle("over", kind === "dragenter" || kind === "dragover"));
-addEventListener("drop", ({ dataTransfer }) => add(dataTransfer.files));
+addEventListener("drop", ({ dataTransfer }) => add([...dataTransfer.files].filter((file) => !isTaken(file))));
 addEventListener("paste", ({ clipboardData }) => add(clipboardData.files));
 
 form.addEventListener("formdata", ({ formData }) => complete(formData));

@@ -385,6 +385,26 @@ def test_a_phenopacket_and_an_exome_are_ranked_by_with_the_evidence_of_each_part
         ):
             assert told in shown, told
         assert "3 used" in shown
+        is_report = address.endswith("report")  # which is printed as it is
+        assert ("<details open><summary>Evidence for" in answer.text) == is_report
+
+
+def test_hostile_phenopackets_and_exomes_are_text(client: TestClient, photo: Photo, made_release):
+    pytest.importorskip("cyvcf2", reason="reading a VCF needs cyvcf2")
+    bad = "<b>hit</b>"
+    terms = [{"type": {"id": one}} for one in ("HP:0000011", bad)]
+    case = packet(phenotypicFeatures=terms, subject={"sex": bad})
+    lines = [made_vcf.line(gene=bad), made_vcf.line(pos=200, gene="BBB1")]
+    files = {
+        "photo": photo,
+        "phenopacket": (f"{bad}.json", json.dumps(case).encode()),
+        "vcf": (f"{bad}.vcf", made_vcf.content(lines, made_vcf.header((bad,)))),
+    }
+    for address in ("/ask", "/ask/report"):
+        answer = client.post(address, files=files)
+        assert answer.status_code == 200
+        assert "<b>" not in answer.text.lower()
+        assert answer.text.count("&lt;b&gt;hit&lt;/b&gt;") >= 5
 
 
 def test_a_page_without_files_sends_empty_fields(client: TestClient, photo: Photo, made_release):

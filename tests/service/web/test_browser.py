@@ -202,6 +202,26 @@ def test_a_clinician_asks_with_a_phenopacket_and_an_exome(
     assert page.wrong == []
 
 
+def test_files_that_are_dropped_go_to_their_fields(open_page, address: str, hpo: None):
+    page = open_page()
+    page.goto(f"{address}/")
+    page.evaluate("""() => {
+        const dataTransfer = new DataTransfer();
+        for (const name of ["a.vcf.gz", "case.json", "face.png"])
+            dataTransfer.items.add(new File(["x"], name));
+        document.body.dispatchEvent(new DragEvent("drop", { dataTransfer, bubbles: true }));
+    }""")
+    page.locator(".photo").wait_for()
+    assert page.locator(".photo .file").all_inner_texts() == ["face.png"]
+    named = "(one) => [...one.files].map((file) => file.name)"
+    assert page.locator("#phenopacket").evaluate(named) == ["case.json"]
+    assert page.locator("#vcf").evaluate(named) == ["a.vcf.gz"]
+    assert page.locator("#vcf").is_visible()
+    page.locator("button[type=reset]").click()
+    assert page.locator("#vcf").evaluate(named) == []
+    assert page.wrong == []
+
+
 def test_nothing_leaves_the_machine_and_nothing_foreign_runs(
     open_page, address: str, gallery: Gallery, photos: list[Path], tmp_path: Path
 ):
