@@ -132,6 +132,22 @@ def test_rows_of_the_mouse_are_no_lost_gaze(tmp_path: Path) -> None:
     assert recording.samples.valid.all()
 
 
+def test_rows_of_events_are_no_lost_gaze(tmp_path: Path) -> None:
+    """An export without the column Sensor: a key that was pressed has a row of its own."""
+    export, _ = one_export(readers=("R1",), left_out=("Sensor",))
+    for row in export.rows:
+        row["Event"] = ""
+    export.rows[5]["Event"] = "ImageStimulusStart"  # on a row with gaze
+    pressed = {**export.rows[10], "Event": "KeyboardEvent", "Gaze point X": None}
+    pressed |= {"Gaze point Y": None, "Recording timestamp": pressed["Recording timestamp"] + 2}
+    count = len(export.rows)
+    export.rows.insert(11, pressed)
+    (recording,) = read_recordings(export.write(tmp_path / "export.tsv"))
+    assert recording.samples is not None
+    assert len(recording.samples.time) == count
+    assert recording.samples.valid.all()
+
+
 def test_gaze_of_both_eyes_is_their_mean(tmp_path: Path) -> None:
     export, _ = one_export(readers=("R1",))
     want = [row["Gaze point X"] for row in export.rows]
