@@ -114,6 +114,21 @@ def test_a_row_per_eye_movement(tmp_path: Path) -> None:
     assert first.shown[0].offset == pytest.approx(plans["R1", "face-1.png"][-1].end, abs=0.02)
 
 
+def test_a_row_per_sample_with_fixations_alone(tmp_path: Path) -> None:
+    """The columns of a study that exported no gaze points; the media have breaks between them."""
+    gaze = ("Sensor", "Gaze point X", "Gaze point Y", "Validity left", "Validity right")
+    export, plans = one_export(left_out=gaze)
+    for row in export.rows:
+        row["AOI hit [face-1.png - eyes]"] = 0
+    first, _ = read_recordings(export.write(tmp_path / "export.tsv"))
+    assert first.samples is None
+    assert first.fixations is not None
+    planned = [*plans["R1", "face-1.png"], *plans["R1", "face-2.png"]]
+    np.testing.assert_allclose(first.fixations.start, [one.start for one in planned], atol=0.01)
+    assert first.shown[0].offset == pytest.approx(plans["R1", "face-1.png"][-1].end, abs=0.02)
+    assert first.shown[1].offset == pytest.approx(plans["R1", "face-2.png"][-1].end, abs=0.02)
+
+
 def test_rows_of_the_mouse_are_no_lost_gaze(tmp_path: Path) -> None:
     export, _ = one_export(readers=("R1",))
     mouse = [
@@ -278,3 +293,17 @@ def test_a_clock_that_jumps_ahead_leaves_out_what_was_shown_then(tmp_path: Path)
     assert [(one.medium, one.reason) for one in found.left_out] == [
         ("face-1.png", "there are no samples for 5.01 s while it was shown")
     ]
+
+
+def test_fixations_in_shares_of_the_media(tmp_path: Path) -> None:
+    export, plans = one_export(readers=("R1",), left_out=("Gaze point X", "Gaze point Y"))
+    for row in export.rows:
+        for axis, start in (("X", PLACEMENT.left), ("Y", PLACEMENT.top)):
+            place = row.pop(f"Fixation point {axis}")
+            share = None if place is None else f"{(place - start) / 800:.6f}"
+            row[f"Fixation point {axis} (MCSnorm)"] = share
+    (recording,) = read_recordings(export.write(tmp_path / "export.tsv"))
+    planned = [*plans["R1", "face-1.png"], *plans["R1", "face-2.png"]]
+    assert recording.fixations is not None
+    np.testing.assert_allclose(recording.fixations.x, [one.x for one in planned], atol=0.01)
+    np.testing.assert_allclose(recording.fixations.y, [one.y for one in planned], atol=0.01)

@@ -211,6 +211,7 @@ class _Reading:
             fixation_y=None if centre is None else self._numbers[centre.y.place],
             fixation_duration=duration,
             placement=self._placement(),
+            per_fixation=is_event,
             in_medium=told.in_medium,
         )
 
