@@ -307,3 +307,16 @@ def test_fixations_in_shares_of_the_media(tmp_path: Path) -> None:
     assert recording.fixations is not None
     np.testing.assert_allclose(recording.fixations.x, [one.x for one in planned], atol=0.01)
     np.testing.assert_allclose(recording.fixations.y, [one.y for one in planned], atol=0.01)
+
+
+def test_coordinates_of_media_that_stand_nowhere(tmp_path: Path) -> None:
+    export, _ = one_export(left_out=("Presented Media position X (DACSpx)",))
+    export.headings = {
+        f"{what} point {axis}": f"{what} point {axis} (MCSpx)"
+        for what in ("Gaze", "Fixation")
+        for axis in "XY"
+    }
+    with pytest.raises(TableDamaged) as caught:
+        read_recordings(export.write(tmp_path / "export.tsv"))
+    assert "Gaze point X (MCSpx)" in caught.value.message
+    assert "Presented Media position" in caught.value.hint

@@ -193,6 +193,14 @@ class _Reading:
                 f"{self.file.name} has a row per eye movement, and no Fixation point X and Y.",
                 "Add these columns to the export.",
             )
+        placement = self._placement()
+        if told.in_medium is not None and placement is None:
+            raise TableDamaged(
+                f"{self.file.name}: {told.x.text.strip()} counts from the medium, and nothing says "
+                "where the media stood on the screen.",
+                "Export the coordinates of the display (DACS), or Presented Media position, width "
+                "and height, too.",
+            )
         medium = self._texts("medium")
         reader = self._texts("reader")
         assert medium is not None  # noqa: S101 - checked
@@ -210,7 +218,7 @@ class _Reading:
             fixation_x=None if centre is None else self._numbers[centre.x.place],
             fixation_y=None if centre is None else self._numbers[centre.y.place],
             fixation_duration=duration,
-            placement=self._placement(),
+            placement=placement,
             per_fixation=is_event,
             in_medium=told.in_medium,
         )
