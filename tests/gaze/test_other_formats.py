@@ -118,7 +118,7 @@ def bids(folder: Path, *, eyes: int = 2, **facts: object) -> Path:
         (place / f"{name}.tsv.gz").write_bytes(gzip.compress(data.encode()))
         (place / f"{name}.json").write_text('{"StartTime": 0}', encoding="utf-8")
     (place / "sub-01_task-look_events.tsv").write_text(
-        "onset\tduration\tstim_file\n0.01\t0.02\tface.png\n", encoding="utf-8"
+        "onset\tduration\tstim_file\n0\t0.01\tn/a\n0.01\t0.02\tface.png\n", encoding="utf-8"
     )
     (folder / "task-look_physioevents.json").write_text(
         json.dumps({"Columns": ["onset", "duration", "trial_type"], "OnsetSource": "timestamp"}),

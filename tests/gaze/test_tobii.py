@@ -320,3 +320,9 @@ def test_coordinates_of_media_that_stand_nowhere(tmp_path: Path) -> None:
         read_recordings(export.write(tmp_path / "export.tsv"))
     assert "Gaze point X (MCSpx)" in caught.value.message
     assert "Presented Media position" in caught.value.hint
+
+
+def test_a_reader_whose_name_looks_like_nothing(tmp_path: Path) -> None:
+    export, _ = one_export(readers=("NA", "nan"))
+    found = read_recordings(export.write(tmp_path / "export.tsv"))
+    assert [one.reader for one in found] == ["NA", "nan"]

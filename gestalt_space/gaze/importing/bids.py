@@ -28,6 +28,7 @@ SUFFIXES = ("physio", "eyetrack")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _TIMES = ("timestamp", "eye_timestamp", "gaze_timestamp", "time")
 _EYES = ("", "eye1_", "eye2_", "left_", "right_", "gaze_")
+_MISSING = "n/a"
 _ENDINGS = (".tsv.gz", ".tsv")
 
 
@@ -187,7 +188,8 @@ def _shown(path: Path, eye: _Eye) -> Iterator[Shown]:
     media: Coded = texts[places["stim_file"]]
     onsets = _moments(numbers[places["onset"]], eye, _facts(events))
     for onset, duration, code in zip(onsets, numbers[places["duration"]], media.codes, strict=True):
-        if code >= 0 and np.isfinite(onset) and np.isfinite(duration):
+        named = code >= 0 and media.names[code] != _MISSING
+        if named and np.isfinite(onset) and np.isfinite(duration):
             yield Shown(media.names[code], float(onset), float(onset + duration), None)
 
 

@@ -97,7 +97,6 @@ class TextFile:
                     include_columns=[*types],
                     column_types=types,
                     null_values=NULLS,
-                    strings_can_be_null=True,
                     quoted_strings_can_be_null=True,
                     decimal_point=decimal,
                 ),
