@@ -9,10 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gestalt_space.gaze.types import Flags, Floats
+
+Numbers: TypeAlias = NDArray[np.int64]
 
 PENALTY = 16.0
 """Cost of a stretch: a jump is believed from this likelihood ratio on, as −2 log."""
@@ -68,32 +72,37 @@ def still_stretches(
     count = len(x)
     if count < limits.least:
         return []
-    counts = _sums(seen)
-    across, down = (_sums(np.where(seen, one - one[0], 0.0) / noise) for one in (x, y))
+    # A little more than none, so that what is not seen can be divided by.
+    counts = _sums(np.where(seen, 1.0, 1e-9))
+    places = _sums(np.where(seen, (x - x[0]) + 1j * (y - y[0]), 0.0) / noise)
     squares = _sums(np.where(seen, (x - x[0]) ** 2 + (y - y[0]) ** 2, 0.0) / noise**2)
-    # The least cost of the samples before each one: ending with a stretch, and with anything.
-    still, whole = np.full(count + 1, np.inf), np.full(count + 1, np.inf)
-    still[0] = whole[0] = 0.0
+    # The least cost of the samples before each one: ending with a stretch, and with anything; of
+    # the latter without the squares, and of the former without the samples of a jump.
+    open_stretch, open_jump = np.full((2, count + 1), np.inf)
+    open_stretch[0] = open_jump[0] = 0.0
+    whole = np.full(count + 1, np.inf)
     begun, ended = np.zeros(count + 1, np.int64), np.zeros(count + 1, np.int64)
     for end in range(1, count + 1):
+        still = np.inf
         if end >= limits.least:
             low = max(0, end - limits.longest)
             first = slice(low, end - limits.least + 1)
-            inside = np.maximum(counts[end] - counts[first], 1.0)
-            means = (across[end] - across[first]) ** 2 + (down[end] - down[first]) ** 2
-            costs = whole[first] - squares[first] - means / inside
+            way = places[end] - places[first]
+            means = (way.real**2 + way.imag**2) / (counts[end] - counts[first])
+            costs = open_stretch[first] - means
             best = int(costs.argmin())
-            still[end] = costs[best] + squares[end] + PENALTY
+            still = float(costs[best]) + squares[end] + PENALTY
             begun[end] = low + best
         low = max(0, end - limits.jump)
-        costs = still[low:end] - JUMP * counts[low:end]
-        best = int(costs.argmin())
-        jumped = costs[best] + JUMP * counts[end]
-        whole[end], ended[end] = (jumped, low + best) if jumped < still[end] else (still[end], end)
+        best = int(open_jump[low:end].argmin())
+        jumped = open_jump[low + best] + JUMP * counts[end]
+        whole[end], ended[end] = (jumped, low + best) if jumped < still else (still, end)
+        open_stretch[end] = whole[end] - squares[end]
+        open_jump[end] = still - JUMP * counts[end]
     return _traced(whole, begun, ended)
 
 
-def _traced(whole: Floats, begun: np.ndarray, ended: np.ndarray) -> list[tuple[int, int]]:
+def _traced(whole: Floats, begun: Numbers, ended: Numbers) -> list[tuple[int, int]]:
     found: list[tuple[int, int]] = []
     at = len(whole) - 1
     # What comes after the last stretch may be longer than a jump, and too short for a stretch.
@@ -105,5 +114,5 @@ def _traced(whole: Floats, begun: np.ndarray, ended: np.ndarray) -> list[tuple[i
     return found[::-1]
 
 
-def _sums(values: np.ndarray) -> Floats:
-    return np.concatenate([[0.0], np.cumsum(values, dtype=np.float64)])
+def _sums(values: NDArray[Any]) -> NDArray[Any]:
+    return np.concatenate([[0.0], np.cumsum(values)])

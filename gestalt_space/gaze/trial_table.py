@@ -34,6 +34,7 @@ COLUMNS = (
     Column("aligned_y", "number"),
     Column("area"),
 )
+_MOST = 1e9
 TEXTS = ("reader", "recording", "medium", "area")
 
 
@@ -66,9 +67,7 @@ def read_trials(path: Path) -> tuple[FaceTrial, ...]:
     rows = len(numbers["start"])
     if not rows:
         raise TableDamaged(f"{name} has no fixations.", "Import the recordings again.")
-    unknown = {*texts["area"].names} - {*AREAS}
-    if unknown or any(not np.isfinite(column).all() for column in numbers.values()):
-        what = f"the area {min(unknown)!r}" if unknown else "cells without a number"
+    if what := _wrong(numbers, texts):
         raise TableDamaged(f"{name} has {what}.", "Import the recordings again.")
     area = np.array([AREAS.index(one) for one in texts["area"].names], np.int64)
     region = area[texts["area"].codes]
@@ -88,6 +87,19 @@ def read_trials(path: Path) -> tuple[FaceTrial, ...]:
         number = int(numbers["trial"][first])
         trials.append(FaceTrial(trial, recording, number, *aligned, region[here]))
     return tuple(trials)
+
+
+def _wrong(numbers: dict[str, Floats], texts: dict[str, Coded]) -> str:
+    """What no import writes; empty where there is nothing."""
+    if unknown := {*texts["area"].names} - {*AREAS}:
+        return f"the area {min(unknown)!r}"
+    if any(not np.isfinite(column).all() for column in numbers.values()):
+        return "cells without a number"
+    if any((np.abs(column) > _MOST).any() for column in numbers.values()) or any(
+        (numbers[one] < 0).any() for one in ("shown", "start", "duration")
+    ):
+        return "numbers that cannot be"
+    return ""
 
 
 def _rows(one: FaceTrial) -> Iterator[tuple[Value, ...]]:

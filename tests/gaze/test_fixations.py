@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -174,3 +175,13 @@ def test_strong_noise_is_not_cut_into_segments() -> None:
     samples = Samples(np.arange(1200) / 120, x, y, np.ones(1200, bool))
     assert len(find_fixations(samples, 120.0, FixationPlan())) > 10
     assert len(find_fixations(samples, 120.0, SEGMENTS)) <= 5  # one, in pieces of at most 2 s
+
+
+def test_without_pymovements_the_message_says_how_to_install_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "pymovements.events", None)
+    with pytest.raises(UsageError) as caught:
+        find_fixations(still((50, 1, 1)), 100.0, VELOCITY)
+    assert "gestalt-space[gaze]" in caught.value.hint
+    assert len(find_fixations(still((50, 1, 1)), 100.0, FixationPlan())) == 1

@@ -118,7 +118,7 @@ def bids(folder: Path, *, eyes: int = 2, **facts: object) -> Path:
         (place / f"{name}.tsv.gz").write_bytes(gzip.compress(data.encode()))
         (place / f"{name}.json").write_text('{"StartTime": 0}', encoding="utf-8")
     (place / "sub-01_task-look_events.tsv").write_text(
-        "onset\tduration\tstim_file\n0.01\t0.02\tface.png\n", encoding="utf-8"
+        "onset\tduration\tstim_file\n0\t0.01\tn/a\n0.01\t0.02\tface.png\n", encoding="utf-8"
     )
     (folder / "task-look_physioevents.json").write_text(
         json.dumps({"Columns": ["onset", "duration", "trial_type"], "OnsetSource": "timestamp"}),
@@ -148,6 +148,14 @@ def test_bids_is_a_file_per_eye_with_side_cars_above(tmp_path: Path) -> None:
     np.testing.assert_allclose(one.fixations.duration, [0.02])
 
 
+def test_a_start_time_that_is_no_number(tmp_path: Path) -> None:
+    place = bids(tmp_path, eyes=1)
+    eye = place / "sub-01_task-look_recording-eye1_physio.json"
+    eye.write_text('{"StartTime": "n/a"}', encoding="utf-8")
+    (one,) = read_recordings(tmp_path)
+    assert one.shown[0].onset == pytest.approx(5.01)
+
+
 def test_bids_from_the_bottom_of_the_screen(tmp_path: Path) -> None:
     bids(tmp_path)
     (tmp_path / "task-look_events.json").write_text(
@@ -173,6 +181,7 @@ def test_bids_from_the_bottom_of_the_screen(tmp_path: Path) -> None:
     [
         ({"SampleCoordinateSystem": "eye-in-head"}, "eye-in-head"),
         ({"Columns": ["timestamp", "pupil_size", "a", "b"]}, "timestamp, pupil_size, a, b"),
+        ({"Columns": ["timestamp", "x_coordinate", "y", "b"]}, "no column y_coordinate"),
         ({"Columns": ["timestamp", "x_coordinate", "y_coordinate"]}, "has 4 columns"),
         ({"x_coordinate": {"Units": "deg"}}, "is in deg, not in pixels"),
     ],
@@ -299,3 +308,32 @@ def test_an_empty_file_and_a_project_file(tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(TableDamaged, match="no recording in a known format"):
         read_recordings(tmp_path / "empty")
+
+
+def test_an_archive_that_is_damaged(tmp_path: Path) -> None:
+    place = bids(tmp_path, eyes=1)
+    path = place / "sub-01_task-look_recording-eye1_physio.tsv.gz"
+    data = bytearray(path.read_bytes())
+    data[14:18] = b"\xff\xff\xff\xff"
+    path.write_bytes(data)
+    with pytest.raises(TableDamaged, match="cannot be read: the archive is damaged"):
+        read_recordings(tmp_path)
+    path.write_bytes(data[:20])
+    with pytest.raises(TableDamaged, match="cannot be read"):
+        read_recordings(tmp_path)
+
+
+def test_a_screen_from_the_bottom_without_a_height(tmp_path: Path) -> None:
+    bids(tmp_path)
+    facts = {"StimulusPresentation": {"ScreenOrigin": ["bottom", "left"], "ScreenResolution": [9]}}
+    (tmp_path / "task-look_events.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(TableDamaged, match="ScreenResolution"):
+        read_exports([tmp_path])
+
+
+def test_lines_that_end_as_on_old_computers(tmp_path: Path) -> None:
+    gaze, _ = pupil(tmp_path)
+    gaze.write_bytes(gaze.read_bytes().replace(b"\n", b"\r"))
+    (one,) = read_exports([gaze], reader="R1", screen=SCREEN).recordings
+    assert one.samples is not None
+    assert len(one.samples.time) == 4

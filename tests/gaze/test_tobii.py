@@ -114,6 +114,21 @@ def test_a_row_per_eye_movement(tmp_path: Path) -> None:
     assert first.shown[0].offset == pytest.approx(plans["R1", "face-1.png"][-1].end, abs=0.02)
 
 
+def test_a_row_per_sample_with_fixations_alone(tmp_path: Path) -> None:
+    """The columns of a study that exported no gaze points; the media have breaks between them."""
+    gaze = ("Sensor", "Gaze point X", "Gaze point Y", "Validity left", "Validity right")
+    export, plans = one_export(left_out=gaze)
+    for row in export.rows:
+        row["AOI hit [face-1.png - eyes]"] = 0
+    first, _ = read_recordings(export.write(tmp_path / "export.tsv"))
+    assert first.samples is None
+    assert first.fixations is not None
+    planned = [*plans["R1", "face-1.png"], *plans["R1", "face-2.png"]]
+    np.testing.assert_allclose(first.fixations.start, [one.start for one in planned], atol=0.01)
+    assert first.shown[0].offset == pytest.approx(plans["R1", "face-1.png"][-1].end, abs=0.02)
+    assert first.shown[1].offset == pytest.approx(plans["R1", "face-2.png"][-1].end, abs=0.02)
+
+
 def test_rows_of_the_mouse_are_no_lost_gaze(tmp_path: Path) -> None:
     export, _ = one_export(readers=("R1",))
     mouse = [
@@ -129,6 +144,22 @@ def test_rows_of_the_mouse_are_no_lost_gaze(tmp_path: Path) -> None:
     export.rows = sorted([*export.rows, *mouse], key=lambda row: row["Recording timestamp"])
     (recording,) = read_recordings(export.write(tmp_path / "export.tsv"))
     assert recording.samples is not None
+    assert recording.samples.valid.all()
+
+
+def test_rows_of_events_are_no_lost_gaze(tmp_path: Path) -> None:
+    """An export without the column Sensor: a key that was pressed has a row of its own."""
+    export, _ = one_export(readers=("R1",), left_out=("Sensor",))
+    for row in export.rows:
+        row["Event"] = ""
+    export.rows[5]["Event"] = "ImageStimulusStart"  # on a row with gaze
+    pressed = {**export.rows[10], "Event": "KeyboardEvent", "Gaze point X": None}
+    pressed |= {"Gaze point Y": None, "Recording timestamp": pressed["Recording timestamp"] + 2}
+    count = len(export.rows)
+    export.rows.insert(11, pressed)
+    (recording,) = read_recordings(export.write(tmp_path / "export.tsv"))
+    assert recording.samples is not None
+    assert len(recording.samples.time) == count
     assert recording.samples.valid.all()
 
 
@@ -262,3 +293,36 @@ def test_a_clock_that_jumps_ahead_leaves_out_what_was_shown_then(tmp_path: Path)
     assert [(one.medium, one.reason) for one in found.left_out] == [
         ("face-1.png", "there are no samples for 5.01 s while it was shown")
     ]
+
+
+def test_fixations_in_shares_of_the_media(tmp_path: Path) -> None:
+    export, plans = one_export(readers=("R1",), left_out=("Gaze point X", "Gaze point Y"))
+    for row in export.rows:
+        for axis, start in (("X", PLACEMENT.left), ("Y", PLACEMENT.top)):
+            place = row.pop(f"Fixation point {axis}")
+            share = None if place is None else f"{(place - start) / 800:.6f}"
+            row[f"Fixation point {axis} (MCSnorm)"] = share
+    (recording,) = read_recordings(export.write(tmp_path / "export.tsv"))
+    planned = [*plans["R1", "face-1.png"], *plans["R1", "face-2.png"]]
+    assert recording.fixations is not None
+    np.testing.assert_allclose(recording.fixations.x, [one.x for one in planned], atol=0.01)
+    np.testing.assert_allclose(recording.fixations.y, [one.y for one in planned], atol=0.01)
+
+
+def test_coordinates_of_media_that_stand_nowhere(tmp_path: Path) -> None:
+    export, _ = one_export(left_out=("Presented Media position X (DACSpx)",))
+    export.headings = {
+        f"{what} point {axis}": f"{what} point {axis} (MCSpx)"
+        for what in ("Gaze", "Fixation")
+        for axis in "XY"
+    }
+    with pytest.raises(TableDamaged) as caught:
+        read_recordings(export.write(tmp_path / "export.tsv"))
+    assert "Gaze point X (MCSpx)" in caught.value.message
+    assert "Presented Media position" in caught.value.hint
+
+
+def test_a_reader_whose_name_looks_like_nothing(tmp_path: Path) -> None:
+    export, _ = one_export(readers=("NA", "nan"))
+    found = read_recordings(export.write(tmp_path / "export.tsv"))
+    assert [one.reader for one in found] == ["NA", "nan"]

@@ -226,6 +226,8 @@ def test_a_table_is_read_back(ending: str, tmp_path: Path) -> None:
         (("reader", "who"), "no column reader"),
         (("eyes", "snout"), "the area 'snout'"),
         (("0.3", ""), "cells without a number"),
+        (("150,185", "1e300,185"), "numbers that cannot be"),
+        (("0.1,0.3", "0.1,-3"), "numbers that cannot be"),
     ],
 )
 def test_what_is_no_such_table(change: tuple[str, str], said: str, tmp_path: Path) -> None:

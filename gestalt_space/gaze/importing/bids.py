@@ -28,6 +28,7 @@ SUFFIXES = ("physio", "eyetrack")
 _SECONDS = {"s": 1.0, "ms": 1e-3, "us": 1e-6}
 _TIMES = ("timestamp", "eye_timestamp", "gaze_timestamp", "time")
 _EYES = ("", "eye1_", "eye2_", "left_", "right_", "gaze_")
+_MISSING = "n/a"
 _ENDINGS = (".tsv.gz", ".tsv")
 
 
@@ -94,9 +95,8 @@ def _recording(
         raise TableDamaged(
             f"{display_name(files[0].name)}: the clock goes back.", "Check the conversion to BIDS."
         )
-    events = _events_facts(files[0])
-    if _origin(events)[0] == "bottom":
-        height = float(events["StimulusPresentation"]["ScreenResolution"][1])
+    height = _height_from_bottom(_events_facts(files[0]), name)
+    if height is not None:
         y = height - y
         notes.append(f"{name}: y counts from the bottom of the screen; turned over.")
     samples = Samples(first.time, x, y, np.isfinite(x) & np.isfinite(y))
@@ -126,7 +126,8 @@ def _eye(path: Path, columns: dict[str, str]) -> _Eye:
     pairs = [(f"{eye}x_coordinate", f"{eye}y_coordinate") for eye in _EYES]
     pairs = [pair for pair in pairs if {*pair} <= {*listed}]
     if not pairs:
-        _asked(name, listed, ("x_coordinate",))
+        missing = "y_coordinate" if "x_coordinate" in listed else "x_coordinate"
+        raise _missing(name, missing, listed)
     file = read_text_file(path, header=False, separator="\t")
     if len(file.first_line) != len(listed):
         raise TableDamaged(
@@ -165,8 +166,12 @@ def _asked(file: str, listed: Sequence[str], names: Sequence[str]) -> str:
     for name in names:
         if name in listed:
             return name
-    raise TableDamaged(
-        f"{file} has no column {names[0]}.", f"It has these columns: {', '.join(listed)}."
+    raise _missing(file, names[0], listed)
+
+
+def _missing(file: str, column: str, listed: Sequence[str]) -> TableDamaged:
+    return TableDamaged(
+        f"{file} has no column {column}.", f"It has these columns: {', '.join(listed)}."
     )
 
 
@@ -183,7 +188,8 @@ def _shown(path: Path, eye: _Eye) -> Iterator[Shown]:
     media: Coded = texts[places["stim_file"]]
     onsets = _moments(numbers[places["onset"]], eye, _facts(events))
     for onset, duration, code in zip(onsets, numbers[places["duration"]], media.codes, strict=True):
-        if code >= 0 and np.isfinite(onset) and np.isfinite(duration):
+        named = code >= 0 and media.names[code] != _MISSING
+        if named and np.isfinite(onset) and np.isfinite(duration):
             yield Shown(media.names[code], float(onset), float(onset + duration), None)
 
 
@@ -223,8 +229,9 @@ def _moments(onsets: Floats, eye: _Eye, facts: Mapping[str, Any]) -> Floats:
     """Onsets in the time of the samples. With the source `timestamp` they are on the tracker's
     clock, in its unit or in seconds. Else they count from the first sample."""
     if str(facts.get("OnsetSource", "")) != "timestamp":
-        moved: Floats = onsets + eye.time[0] - float(eye.facts.get("StartTime", 0) or 0)
-        return moved
+        started = eye.facts.get("StartTime")
+        moved: Floats = onsets + eye.time[0]
+        return moved - started if isinstance(started, int | float) else moved
     scaled: Floats = onsets * (eye.scale if _in_units(onsets, eye, facts) else 1.0)
     return scaled
 
@@ -244,12 +251,21 @@ def _mean(columns: Sequence[Floats]) -> Floats:
     return mean
 
 
-def _origin(facts: Mapping[str, Any]) -> tuple[str, str]:
+def _height_from_bottom(facts: Mapping[str, Any], name: str) -> float | None:
+    """The height of a screen whose y counts from its bottom; None where it counts from its top."""
     told = facts.get("StimulusPresentation")
-    origin = told.get("ScreenOrigin") if isinstance(told, dict) else None
-    if isinstance(origin, list) and len(origin) == 2 and "ScreenResolution" in (told or {}):
-        return str(origin[0]), str(origin[1])
-    return "top", "left"
+    if not isinstance(told, dict):
+        return None
+    origin, size = told.get("ScreenOrigin"), told.get("ScreenResolution")
+    if not isinstance(origin, list) or "bottom" not in origin:
+        return None
+    if isinstance(size, list) and len(size) == 2 and isinstance(size[1], int | float):
+        return float(size[1])
+    raise TableDamaged(
+        f"{name}: y counts from the bottom of the screen, and ScreenResolution does not say its "
+        "height.",
+        "Add ScreenResolution, such as [1920, 1080], to the JSON file of the events.",
+    )
 
 
 def _events_facts(path: Path) -> Mapping[str, Any]:

@@ -9,6 +9,7 @@ import csv
 import gzip
 import io
 import re
+import zlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +27,7 @@ from gestalt_space.paths import display_name
 SEPARATORS = "\t;,"
 NULLS = ["", "NA", "n/a", "N/A", "nan", "NaN", "NULL", "null"]
 """What stands in the place of a number that there is not."""
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _ROW = re.compile(r"[Rr]ow #?(\d+)")
 _VALUE = re.compile(r"invalid value '([^']*)'")
 
@@ -51,7 +53,7 @@ class TextFile:
     @cached_property
     def first_line(self) -> list[str]:
         """The cells of the first line."""
-        line = self.data.split(b"\n", 1)[0].decode("utf-8").rstrip("\r")
+        line = _first_line(self.data)
         return next(csv.reader([line], delimiter=self.separator), [])
 
     def read(
@@ -95,7 +97,6 @@ class TextFile:
                     include_columns=[*types],
                     column_types=types,
                     null_values=NULLS,
-                    strings_can_be_null=True,
                     quoted_strings_can_be_null=True,
                     decimal_point=decimal,
                 ),
@@ -126,8 +127,8 @@ def read_text_file(path: Path, *, header: bool = True, separator: str | None = N
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
-    except (OSError, EOFError) as error:
-        reason = getattr(error, "strerror", None) or "it is cut off"
+    except (OSError, EOFError, zlib.error) as error:
+        reason = getattr(error, "strerror", None) or "the archive is damaged"
         raise TableDamaged(
             f"{display_name(path)} cannot be read: {reason}.", "Check the path."
         ) from error
@@ -135,9 +136,12 @@ def read_text_file(path: Path, *, header: bool = True, separator: str | None = N
     if not data.strip():
         raise TableDamaged(f"{name} is empty.", "Export the file again.")
     if separator is None:
-        line = data.split(b"\n", 1)[0].decode("utf-8")
-        separator = max(SEPARATORS, key=line.count)
+        separator = max(SEPARATORS, key=_first_line(data).count)
     return TextFile(name, data, separator, header)
+
+
+def _first_line(data: bytes) -> str:
+    return _LINE_END.split(data, maxsplit=1)[0].decode("utf-8")
 
 
 def _as_utf_8(data: bytes, name: str) -> bytes:

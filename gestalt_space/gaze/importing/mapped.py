@@ -137,6 +137,7 @@ def read_mapped(file: TextFile, mapping: TableMapping) -> Export:
             placement=None
             if any(one is None for one in placed)
             else tuple(one for one in placed if one is not None),
+            per_fixation=not is_sample,
         ),
         file.name,
     )

@@ -35,7 +35,8 @@ nobody knows what happened meanwhile."""
 
 @dataclass(frozen=True)
 class Rows:
-    """Columns `(n,)` of an export. `time`: seconds; `x`, `y`: None where the rows are no samples;
+    """Columns `(n,)` of an export. `per_fixation`: whether a row is an eye movement, and no sample;
+    `time`: seconds; `x`, `y`: the gaze, None where it was not exported;
     `fixation`: the number of the fixation that a row belongs to, NaN where it belongs to none, with
     its centre and its seconds on each of its rows; `in_medium`: in which unit `x`, `y` and centres
     are counted from the medium's upper left corner, None where they are pixels of the screen;
@@ -53,6 +54,7 @@ class Rows:
     fixation_y: Floats | None
     fixation_duration: Floats | None
     placement: tuple[Floats, ...] | None
+    per_fixation: bool
     in_medium: str | None = None
 
 
@@ -92,7 +94,7 @@ class _Assembling:
         self.notes: list[str] = []
         time = rows.time[chosen]
         repeated = np.zeros(len(time), bool)
-        if rows.x is not None:
+        if not rows.per_fixation:
             repeated[1:] = time[1:] == time[:-1]
         if repeated.any():
             self.notes.append(
@@ -102,7 +104,7 @@ class _Assembling:
         self.chosen = chosen[~repeated]
         self.jumps, self.time = rising(rows.time[self.chosen])
         self.interval = usual_step(self.time)
-        steps = np.diff(self.time) if rows.x is not None else np.zeros(0)
+        steps = np.zeros(0) if rows.per_fixation else np.diff(self.time)
         gaps = np.flatnonzero(steps > max(_HELD * self.interval, _GAP))
         self.gaps = [(float(self.time[at]), float(steps[at])) for at in gaps]
 
@@ -139,7 +141,7 @@ class _Assembling:
         fixation, or as the next run begins, if there is no gap between them."""
         last, length = float(self.time[end - 1]), self.interval
         reach = _HELD * self.interval
-        if self.rows.x is None:
+        if self.rows.per_fixation:
             told = self.rows.fixation_duration
             length = 0.0 if told is None else float(np.nan_to_num(told[self.chosen[end - 1]]))
             reach = length

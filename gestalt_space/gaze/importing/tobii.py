@@ -33,6 +33,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "reader": ("participantname", "participant"),
     "recording": ("recordingname",),
     "sensor": ("sensor",),
+    "event": ("event", "studioevent"),
     "movement": ("eyemovementtype", "gazeeventtype"),
     "fixation": ("eyemovementtypeindex", "fixationindex", "gazeeventindex"),
     "duration": ("gazeeventduration", "eyemovementeventduration"),
@@ -46,7 +47,10 @@ NAMES: dict[str, tuple[str, ...]] = {
     "valid_left": ("validityleft",),
     "valid_right": ("validityright",),
 }
-TEXTS = ("reader", "recording", "sensor", "movement", "medium", "valid_left", "valid_right")
+TEXTS = (
+    *("reader", "recording", "sensor", "event", "movement", "medium"),
+    *("valid_left", "valid_right"),
+)
 EYE_TRACKER = "eyetracker"
 VALID = frozenset({"valid", "0", "1"})
 """Of an eye: Pro Lab writes Valid and Invalid, Studio 0 (certain) to 4 (not found)."""
@@ -108,13 +112,11 @@ class _Reading:
             self.notes.append(
                 "Fixations are in another coordinate system than samples, and are not read."
             )
-        numbers, texts = self._columns(points)
-        self._text = texts
-        rows = len(numbers[self.found["time"].place])
+        self._numbers, self._text = self._columns(points)
+        rows = len(self._numbers[self.found["time"].place])
         kept = self._of_eyes(rows)
-        numbers = {place: column[kept] for place, column in numbers.items()}
-        texts = {place: Coded(one.codes[kept], one.names) for place, one in texts.items()}
-        self._numbers, self._text = numbers, texts
+        self._numbers = {place: column[kept] for place, column in self._numbers.items()}
+        self._text = {place: Coded(one.codes[kept], one.names) for place, one in self._text.items()}
         assembled = assemble(self._rows(), self.file.name)
         return Export(
             FORMAT,
@@ -162,10 +164,13 @@ class _Reading:
         return None if heading is None else self._text[heading.place]
 
     def _of_eyes(self, rows: int) -> Flags:
-        """Rows of the eye tracker: those of the mouse and of other sensors have no gaze."""
-        sensor = self._texts("sensor")
+        """Rows of the eye tracker: those of the mouse, of other sensors and of events have no
+        gaze."""
+        sensor, event, gaze = self._texts("sensor"), self._texts("event"), self._gaze()
         if sensor is None:
-            return np.ones(rows, bool)
+            if event is None or gaze is None:
+                return np.ones(rows, bool)
+            return np.asarray((event.codes < 0) | np.isfinite(gaze[0]), np.bool_)
         ours = [
             code
             for code, name in enumerate(sensor.names)
@@ -188,6 +193,14 @@ class _Reading:
                 f"{self.file.name} has a row per eye movement, and no Fixation point X and Y.",
                 "Add these columns to the export.",
             )
+        placement = self._placement()
+        if told.in_medium is not None and placement is None:
+            raise TableDamaged(
+                f"{self.file.name}: {told.x.text.strip()} counts from the medium, and nothing says "
+                "where the media stood on the screen.",
+                "Export the coordinates of the display (DACS), or Presented Media position, width "
+                "and height, too.",
+            )
         medium = self._texts("medium")
         reader = self._texts("reader")
         assert medium is not None  # noqa: S101 - checked
@@ -205,7 +218,8 @@ class _Reading:
             fixation_x=None if centre is None else self._numbers[centre.x.place],
             fixation_y=None if centre is None else self._numbers[centre.y.place],
             fixation_duration=duration,
-            placement=self._placement(),
+            placement=placement,
+            per_fixation=is_event,
             in_medium=told.in_medium,
         )
 
