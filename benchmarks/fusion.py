@@ -13,9 +13,17 @@ SNVs): 39 % above 25, 82 % above 16.3, and 67 % above 21.75 by the likelihood ra
 these bounds evenly. That is not the distribution that the fusion assumes. Annotations that rest on
 a case's own paper are left out of the ratios of its terms.
 
-The number of independent terms, as which a patient's terms count at the most, was chosen on the
-half of the papers whose hash is even (table `fusion-terms`: the mean log10 of the probability of
-the true disorder, if all disorders were equally frequent). All other tables have the other half.
+What had to be chosen was chosen on the half of the papers whose hash is even: how many independent
+terms a patient's terms count as at the most (`fusion-terms`: the mean log10 of the probability of
+the true disorder, if all disorders were equally frequent), how many in a bound (`fusion-careful`:
+the highest number with which no range of bounds was worth less than its lower end, for disorders),
+and that a withheld ratio is borrowed for the order (`fusion-borrowed`). All other tables have the
+other half.
+
+`fusion-bounds` holds the ratios and the bounds that are shown against what was counted: the share
+of true lines with such a figure, against that of wrong ones. `gallery`: among disorders with a
+photo's ratio, or genes of such disorders; `all`: also among those that the gallery does not have,
+where the photo says nothing.
 
 Candidates are all disorders of OMIM with phenotypes, and all genes of HPO. Ties take the worst
 rank. Gains are paired; their intervals are by bootstrap of whole disorders or genes.
@@ -26,10 +34,11 @@ from __future__ import annotations
 import argparse
 import csv
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,9 +46,9 @@ from numpy.typing import NDArray
 from benchmarks.table import keep
 from gestalt_space.errors import NotInGallery
 from gestalt_space.fusion.exome_evidence import CAUSAL_SEEN, ExomeEvidence
-from gestalt_space.fusion.fused import Fusion
-from gestalt_space.fusion.parts import PARTS, PartName, PhotoPart
-from gestalt_space.fusion.terms_evidence import counted_terms
+from gestalt_space.fusion.fused import FusedRanking, Fusion, against_others
+from gestalt_space.fusion.parts import PARTS, PartName, PhotoPart, TermsPart
+from gestalt_space.fusion.terms_evidence import CAREFUL, INDEPENDENT, counted_terms
 from gestalt_space.genomics.exome import ExomeScores, score_exome
 from gestalt_space.genomics.filters import FilterPlan
 from gestalt_space.genomics.gene_scores import GeneScore
@@ -60,8 +69,17 @@ INDEPENDENT_TERMS = (1.0, 2.0, 3.0, 3.5, 4.0, 5.0, 7.0, 10.0, np.inf)
 SETS: tuple[tuple[PartName, ...], ...] = tuple(
     found for size in (1, 2, 3) for found in combinations(PARTS, size)
 )
+FUSED: tuple[tuple[PartName, ...], ...] = (
+    ("photo",),
+    ("photo", "terms"),
+    ("photo", "exome"),
+    PARTS,
+)
+CAREFUL_TERMS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
 BINS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
-"""Log10 bounds at which the fused lower bound is held against what was counted."""
+"""Log10 ratios and bounds at which they are held against what was counted."""
+NO_BOUND = -9.0
+ROUNDING = 2e-3
 
 
 @dataclass(frozen=True)
@@ -144,16 +162,17 @@ def independence_rows(
     rng = np.random.default_rng(SEED)
     release = ranker.release
     annotations, candidates = release.annotations, np.flatnonzero(release.is_omim)
+    of_gene = annotations.genes
     found: dict[tuple[bool, bool, float], list[float]] = {}
     for case in cases:
         ranker.paper = case.paper
         query = parse_query(release.ontology, case.terms)
         terms = ranker.scores(query).disorders[candidates]
         evidence = ExomeEvidence(with_causal(exome, case.gene, rng), exome.total, annotations)
-        genes = [evidence.of_gene(place).log10_ratio for place in range(len(annotations.genes))]
-        variants = np.array(
+        genes = [10 ** evidence.of_gene(place).log10_ratio for place in range(len(of_gene))]
+        variants = np.log10(
             [
-                max((genes[gene] for gene in annotations.disorder_genes[place]), default=0.0)
+                np.mean([genes[gene] for gene in annotations.disorder_genes[place]] or [1.0])
                 for place in candidates.tolist()
             ]
         )
@@ -175,15 +194,89 @@ def independence_rows(
         yield ["all" if count == np.inf else f"{count:g}", *cells]
 
 
+@dataclass(frozen=True)
+class Lines:
+    """What all lines of a case have. `bound`: the photo's, NaN where it has none; `score`: of the
+    terms, which count as `terms`. `is_compared`: they have a photo's ratio."""
+
+    is_true: NDArray[np.bool_]
+    is_compared: NDArray[np.bool_]
+    is_withheld: NDArray[np.bool_]
+    photo: NDArray[np.float64]
+    bound: NDArray[np.float64]
+    score: NDArray[np.float64]
+    exome: NDArray[np.float64]
+    terms: float
+
+    def ratio(self, parts: Sequence[PartName], independent: float) -> NDArray[np.float64]:
+        """The fused log10 ratios, with so many independent terms."""
+        if parts == ("photo",):
+            return self.photo
+        total = self.photo.copy()
+        if "terms" in parts:
+            total += self.score * min(1.0, independent / max(self.terms, 1.0))
+        if "exome" in parts:
+            total += self.exome
+        return total + against_others(total)
+
+    def lower(self, parts: Sequence[PartName], careful: float = CAREFUL) -> NDArray[np.float64]:
+        """The bounds of the ratios."""
+        moved = np.where(self.is_compared, self.bound - self.photo, 0.0)
+        bounds = np.minimum(self.ratio(parts, INDEPENDENT), self.ratio(parts, careful) + moved)
+        return np.nan_to_num(bounds, nan=NO_BOUND)
+
+
+def lines_of(fused: FusedRanking, true: str, terms: float) -> Lines:
+    """The lines of a ranking."""
+    photos = [cast(PhotoPart, line.parts["photo"]) for line in fused.lines]
+    scores = [cast(TermsPart, line.parts["terms"]).score for line in fused.lines]
+    return Lines(
+        is_true=np.array([line.id == true for line in fused.lines]),
+        is_compared=np.array([photo.why is None for photo in photos]),
+        is_withheld=np.array([photo.is_withheld for photo in photos]),
+        photo=np.array([photo.log10_ratio for photo in photos]),
+        bound=np.array([np.nan if one.lower is None else one.lower for one in photos]),
+        score=np.array([0.0 if score is None else score for score in scores]),
+        exome=np.array([line.parts["exome"].log10_ratio for line in fused.lines]),
+        terms=terms,
+    )
+
+
+class Counted:
+    """How many true and wrong lines have a figure in each of `BINS` `(2, b)`, below them and in
+    all."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros((2, len(BINS) + 1), np.int64)
+
+    def add(self, values: NDArray[np.float64], is_true: NDArray[np.bool_]) -> None:
+        """Count the lines of a case."""
+        places = np.searchsorted(BINS, values, side="right")
+        for row, of in enumerate((is_true, ~is_true)):
+            self.counts[row] += np.bincount(places[of], minlength=len(BINS) + 1)
+
+    def worth(self) -> list[str]:
+        """The log10 ratio of the shares of true and wrong lines, by bins."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = np.log10(np.divide(*(self.counts / self.counts.sum(1, keepdims=True))))
+        return [f"{one:+.2f}" if np.isfinite(one) else "–" for one in ratios[1:]]
+
+
 @dataclass
 class Found:
-    """Ranks by parts `(n, sets)` of disorders and genes, and lower bounds of true and of wrong
-    disorders that have a photo's ratio, by parts."""
+    """Ranks by parts `(n, sets)` of disorders and genes; with the even half, ranks by all parts
+    without borrowed ratios `(n, 2)` of both. Counts by what they are of."""
 
     disorders: list[list[int]]
     genes: list[list[int]]
-    true: dict[str, list[float]]
-    wrong: dict[str, list[NDArray[np.float64]]]
+    own: list[tuple[int, int]]
+    counts: dict[tuple[str, ...], Counted]
+
+    def count(self, key: tuple[str, ...], values: Lines, figures: NDArray[np.float64]) -> None:
+        """Count figures of a case among lines with a photo's ratio, and among all."""
+        for where, shown in (("gallery", values.is_compared), ("all", ~values.is_withheld)):
+            counted = self.counts.setdefault((*key, where), Counted())
+            counted.add(figures[shown], values.is_true[shown])
 
 
 def is_there(gallery: Gallery, case: Case) -> bool:
@@ -201,7 +294,7 @@ def rank_all(
     """Each case, without its own photos and paper."""
     rng = np.random.default_rng(SEED)
     annotations = ranker.release.annotations
-    found = Found([], [], {}, {})
+    found = Found([], [], [], {})
     for number, case in enumerate(cases):
         if number % 200 == 0:
             print(f"{number} of {len(cases)}", flush=True)
@@ -213,29 +306,44 @@ def rank_all(
         gene = f"Entrez:{annotations.genes[annotations.place_of_gene[case.gene]]}"
         found.disorders.append([fusion.disorder_ranks(parts)[case.disorder] for parts in SETS])
         found.genes.append([fusion.gene_ranks(parts)[gene] for parts in SETS])
-        for name, true, wrong in _bounds(fusion, case.disorder):
-            found.true.setdefault(name, []).extend(true)
-            found.wrong.setdefault(name, []).append(wrong)
+        if case.is_even:
+            own = [replace(line, borrowed_ratio=None) for line in lines]
+            alone = Fusion(ranker, own, query, evidence)
+            ranks = alone.disorder_ranks(PARTS)[case.disorder], alone.gene_ranks(PARTS)[gene]
+            found.own.append(ranks)
+        for what, ranking, true in (
+            ("disorders", fusion.disorders(), case.disorder),
+            ("genes", fusion.genes(), gene),
+        ):
+            values = lines_of(ranking, true, counted_terms(query))
+            if not number:
+                _check(values, ranking)
+            _count(found, what, values, is_even=case.is_even)
     return found
 
 
-def _bounds(
-    fusion: Fusion, disorder: str
-) -> Iterator[tuple[str, list[float], NDArray[np.float64]]]:
-    """Lower bounds of the true disorder and of wrong ones, of those that have a photo's ratio."""
-    lines = []
-    for line in fusion.disorders().lines:
-        photo = line.parts["photo"]
-        if isinstance(photo, PhotoPart) and photo.why is None:
-            lower = -9.0 if photo.lower is None else photo.lower
-            lines.append((line, lower))
-    for parts in (("photo",), ("photo", "terms"), PARTS):
-        rest = [name for name in parts if name != "photo"]
-        values = np.array(
-            [lower + sum(line.parts[name].log10_ratio for name in rest) for line, lower in lines]
-        )
-        is_true = np.array([line.id == disorder for line, _ in lines], np.bool_)
-        yield _name(parts), values[is_true].tolist(), values[~is_true]
+def _check(values: Lines, ranking: FusedRanking) -> None:
+    """The figures that are counted are those that are shown."""
+    for figures, name in (
+        (values.ratio(PARTS, INDEPENDENT), "log10_ratio"),
+        (values.lower(PARTS), "lower"),
+    ):
+        shown = [getattr(line, name) for line in ranking.lines]
+        for one, other in zip(figures, shown, strict=True):
+            assert other is None or abs(one - other) < ROUNDING, name
+
+
+def _count(found: Found, what: str, values: Lines, *, is_even: bool) -> None:
+    if is_even:
+        for parts in (("photo", "terms"), PARTS):
+            for careful in CAREFUL_TERMS:
+                key = (what, _name(parts), f"{careful:g}")
+                found.count(key, values, values.lower(parts, careful))
+        return
+    for parts in FUSED:
+        key = (what, _name(parts))
+        found.count((*key, "ratio"), values, values.ratio(parts, INDEPENDENT))
+        found.count((*key, "bound"), values, values.lower(parts))
 
 
 def _name(parts: Sequence[str]) -> str:
@@ -264,21 +372,35 @@ def _gain(one: NDArray[np.bool_], other: NDArray[np.bool_], groups: Sequence[str
     return f"{100 * each.mean():+.1f} ({100 * low:+.1f} to {100 * high:+.1f})"
 
 
-def bound_rows(
-    true: Mapping[str, list[float]], wrong: Mapping[str, list[NDArray[np.float64]]]
-) -> Iterator[list[object]]:
-    """What patients with a disorder and without it get, by ranges of the lower bound. The ratio of
-    both shares should not be below the range."""
-    for name, values in true.items():
-        of_true, of_wrong = np.array(values), np.concatenate(wrong[name])
-        for low, high in zip(BINS, (*BINS[1:], np.inf), strict=True):
-            a = ((of_true >= low) & (of_true < high)).sum()
-            b = ((of_wrong >= low) & (of_wrong < high)).sum()
-            ratio = "–"
-            if a and b:
-                ratio = f"{np.log10((a / len(of_true)) / (b / len(of_wrong))):+.2f}"
-            upper = "" if high == np.inf else f" to {high:+g}"
-            yield [name, f"{low:+g}{upper}", f"{a:,}", f"{b:,}", ratio]
+def borrowed_rows(found: Found, cases: Sequence[Case]) -> Iterator[list[object]]:
+    """What all three gain over terms and exome, with and without borrowed ratios."""
+    for place, (what, all_ranks) in enumerate(
+        (("disorders", found.disorders), ("genes", found.genes))
+    ):
+        groups = [case.disorder if what == "disorders" else case.gene for case in cases]
+        ranks = np.array(all_ranks)
+        rest = ranks[:, SETS.index(("terms", "exome"))]
+        for name, own in (("own", np.array(found.own)[:, place]), ("borrowed", ranks[:, -1])):
+            shares = [f"{(own <= top).mean():.1%}" for top in (1, 10)]
+            yield [what, name, *shares, *(_gain(own <= k, rest <= k, groups) for k in (1, 10))]
+
+
+def careful_rows(found: Found) -> Iterator[list[object]]:
+    """What bounds were worth, by the number of independent terms in them."""
+    for key, counted in found.counts.items():
+        yield [*key, *counted.worth()[1:]]
+
+
+def bound_rows(found: Found) -> Iterator[list[object]]:
+    """What patients with a disorder and without it get, by ranges of the figures. The ratio of both
+    shares should not be below the range of a bound, and in that of a ratio."""
+    for key, counted in found.counts.items():
+        if key[1] == _name(("photo",)) and key[-1] == "all":
+            continue
+        for place, (low, worth) in enumerate(zip(BINS, counted.worth(), strict=True)):
+            upper = "" if place == len(BINS) - 1 else f" to {BINS[place + 1]:+g}"
+            true, wrong = counted.counts[:, place + 1]
+            yield [*key, f"{low:+g}{upper}", f"{true:,}", f"{wrong:,}", worth]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -307,16 +429,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
     rows = list(independence_rows(cases, ranker, exome))
     keep("fusion-terms", command, ("independent terms", *halves), rows)
     with Gallery.open(told.home, space=told.space) as gallery:
-        cases = [case for case in cases if not case.is_even and is_there(gallery, case)]
-        found = rank_all(cases, gallery.pinned(), ranker, exome)
+        known = [case for case in cases if is_there(gallery, case)]
+        even, odd = ([one for one in known if one.is_even is half] for half in (True, False))
+        chosen, found = (rank_all(half, gallery.pinned(), ranker, exome) for half in (even, odd))
+    told_even = f"{command}, {len(even):,} patients of even papers"
+    header = ("what", "ratios", "top-1", "top-10", "gain over terms + exome, top-1", "top-10")
+    keep(f"fusion-borrowed{of_space}", told_even, header, list(borrowed_rows(chosen, even)))
+    ranges = [f"{low:+g}" for low in BINS[1:]]
+    header = ("what", "evidence", "independent terms", "among", *ranges)
+    keep(f"fusion-careful{of_space}", told_even, header, list(careful_rows(chosen)))
+    told_odd = f"{command}, {len(odd):,} patients"
     header = ("evidence", "top-1", "top-10", "median rank", "all three gain, top-1", "top-10")
     for what, ranks in (("disorders", found.disorders), ("genes", found.genes)):
-        groups = [case.disorder if what == "disorders" else case.gene for case in cases]
+        groups = [case.disorder if what == "disorders" else case.gene for case in odd]
         rows = list(accuracy_rows(np.array(ranks), groups))
-        keep(f"fusion-{what}{of_space}", f"{command}, {len(cases):,} patients", header, rows)
-    bounds = ("evidence", "log10 lower bound", "true", "wrong", "log10 ratio of the shares")
-    rows = list(bound_rows(found.true, found.wrong))
-    keep(f"fusion-bounds{of_space}", f"{command}, {len(cases):,} patients", bounds, rows)
+        keep(f"fusion-{what}{of_space}", told_odd, header, rows)
+    header = ("what", "evidence", "figure", "among", "log10", "true", "wrong", "counted log10")
+    keep(f"fusion-bounds{of_space}", told_odd, header, list(bound_rows(found)))
 
 
 if __name__ == "__main__":

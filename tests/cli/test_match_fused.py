@@ -120,7 +120,7 @@ def test_a_photo_with_a_ratio_moves_its_disorder(
         "disorder": "OMIM:100002",
         "similarity": None,
     }
-    total = sum(part["log10_ratio"] for part in first["parts"].values())
+    total = sum(part["log10_ratio"] for part in first["parts"].values()) + first["others"]
     assert first["log10_ratio"] == pytest.approx(total, abs=1e-9)
     assert first["lower"] == pytest.approx(total - 3 + 1.301, abs=1e-9)
     shown = gestalt("match", photos[2], *TERMS, *ALIGNED).out
@@ -220,7 +220,7 @@ def test_eighty_columns_hold_all_parts(
     assert ran.code == 0, ran.err
     assert max(map(len, ran.out.splitlines())) <= 80
     heads = [line.split() for line in ran.out.splitlines()]
-    assert ["rank", "disorder", "log10", "LR", "photo", "terms", "exome"] in heads
+    assert ["rank", "disorder", "log10", "LR", "photo", "terms", "exome", "others"] in heads
 
 
 def test_a_contradiction_of_the_phenopacket_is_told(
