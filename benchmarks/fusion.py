@@ -47,7 +47,7 @@ from benchmarks.table import keep
 from gestalt_space.errors import NotInGallery
 from gestalt_space.fusion.exome_evidence import CAUSAL_SEEN, ExomeEvidence
 from gestalt_space.fusion.fused import FusedRanking, Fusion, against_others
-from gestalt_space.fusion.parts import PARTS, PartName, PhotoPart, TermsPart
+from gestalt_space.fusion.parts import DIGITS, PARTS, PartName, PhotoPart, TermsPart
 from gestalt_space.fusion.terms_evidence import CAREFUL, INDEPENDENT, counted_terms
 from gestalt_space.genomics.exome import ExomeScores, score_exome
 from gestalt_space.genomics.filters import FilterPlan
@@ -79,7 +79,7 @@ CAREFUL_TERMS = (1.0, 1.5, 2.0, 2.5, 3.0, 3.5)
 BINS = (-1.0, 0.0, 1.0, 2.0, 3.0, 4.0)
 """Log10 ratios and bounds at which they are held against what was counted."""
 NO_BOUND = -9.0
-ROUNDING = 2e-3
+ROUNDING = 3e-4
 
 
 @dataclass(frozen=True)
@@ -147,6 +147,11 @@ def with_causal(exome: ExomeScores, gene: str, rng: np.random.Generator) -> list
     """The gene scores of the exome with a causal variant, or without where it is not seen."""
     if rng.random() >= CAUSAL_SEEN:
         return list(exome.genes)
+    return with_variant(exome, gene, rng)
+
+
+def with_variant(exome: ExomeScores, gene: str, rng: np.random.Generator) -> list[GeneScore]:
+    """The gene scores of the exome with a causal variant, whose CADD score is drawn."""
     low, high, _ = CADD[int(rng.choice(len(CADD), p=[share for *_, share in CADD]))]
     score = float(rng.uniform(low, high))
     own = [one for one in exome.genes if one.gene.symbol.upper() == gene]
@@ -208,16 +213,25 @@ class Lines:
     exome: NDArray[np.float64]
     terms: float
 
+    def total(self, parts: Sequence[PartName], independent: float) -> NDArray[np.float64]:
+        """The sums of parts, with so many independent terms."""
+        weight = round(min(1.0, independent / max(self.terms, 1.0)), DIGITS)
+        values = {
+            "photo": self.photo,
+            "terms": np.round(weight * self.score, DIGITS),
+            "exome": self.exome,
+        }
+        return np.asarray(np.sum([values[name] for name in parts], axis=0), np.float64)
+
+    def rank(self, parts: Sequence[PartName]) -> int:
+        """The rank of the true line; equal ones take the worst."""
+        total = np.round(self.total(parts, INDEPENDENT), DIGITS)
+        return int((total >= total[self.is_true]).sum())
+
     def ratio(self, parts: Sequence[PartName], independent: float) -> NDArray[np.float64]:
         """The fused log10 ratios, with so many independent terms."""
-        if parts == ("photo",):
-            return self.photo
-        total = self.photo.copy()
-        if "terms" in parts:
-            total += self.score * min(1.0, independent / max(self.terms, 1.0))
-        if "exome" in parts:
-            total += self.exome
-        return total + against_others(total)
+        total = self.total(parts, independent)
+        return total if len(parts) == 1 else total + against_others(total)
 
     def lower(self, parts: Sequence[PartName], careful: float = CAREFUL) -> NDArray[np.float64]:
         """The bounds of the ratios."""
@@ -264,12 +278,11 @@ class Counted:
 
 @dataclass
 class Found:
-    """Ranks by parts `(n, sets)` of disorders and genes; with the even half, ranks by all parts
-    without borrowed ratios `(n, 2)` of both. Counts by what they are of."""
+    """Ranks by parts `(n, sets)` of disorders and genes; of the even half, ranks of disorders by
+    all parts without borrowed ratios `(n,)`. Counts by what they are of."""
 
-    disorders: list[list[int]]
-    genes: list[list[int]]
-    own: list[tuple[int, int]]
+    ranks: dict[str, list[list[int]]]
+    own: list[int]
     counts: dict[tuple[str, ...], Counted]
 
     def count(self, key: tuple[str, ...], values: Lines, figures: NDArray[np.float64]) -> None:
@@ -294,7 +307,7 @@ def rank_all(
     """Each case, without its own photos and paper."""
     rng = np.random.default_rng(SEED)
     annotations = ranker.release.annotations
-    found = Found([], [], [], {})
+    found = Found({"disorders": [], "genes": []}, [], {})
     for number, case in enumerate(cases):
         if number % 200 == 0:
             print(f"{number} of {len(cases)}", flush=True)
@@ -304,13 +317,6 @@ def rank_all(
         evidence = ExomeEvidence(with_causal(exome, case.gene, rng), exome.total, annotations)
         fusion = Fusion(ranker, lines, query, evidence)
         gene = f"Entrez:{annotations.genes[annotations.place_of_gene[case.gene]]}"
-        found.disorders.append([fusion.disorder_ranks(parts)[case.disorder] for parts in SETS])
-        found.genes.append([fusion.gene_ranks(parts)[gene] for parts in SETS])
-        if case.is_even:
-            own = [replace(line, borrowed_ratio=None) for line in lines]
-            alone = Fusion(ranker, own, query, evidence)
-            ranks = alone.disorder_ranks(PARTS)[case.disorder], alone.gene_ranks(PARTS)[gene]
-            found.own.append(ranks)
         for what, ranking, true in (
             ("disorders", fusion.disorders(), case.disorder),
             ("genes", fusion.genes(), gene),
@@ -318,7 +324,11 @@ def rank_all(
             values = lines_of(ranking, true, counted_terms(query))
             if not number:
                 _check(values, ranking)
+            found.ranks[what].append([values.rank(parts) for parts in SETS])
             _count(found, what, values, is_even=case.is_even)
+            if case.is_even and what == "disorders":
+                photo = np.where(values.is_withheld, 0.0, values.photo)
+                found.own.append(replace(values, photo=photo).rank(PARTS))
     return found
 
 
@@ -373,16 +383,13 @@ def _gain(one: NDArray[np.bool_], other: NDArray[np.bool_], groups: Sequence[str
 
 
 def borrowed_rows(found: Found, cases: Sequence[Case]) -> Iterator[list[object]]:
-    """What all three gain over terms and exome, with and without borrowed ratios."""
-    for place, (what, all_ranks) in enumerate(
-        (("disorders", found.disorders), ("genes", found.genes))
-    ):
-        groups = [case.disorder if what == "disorders" else case.gene for case in cases]
-        ranks = np.array(all_ranks)
-        rest = ranks[:, SETS.index(("terms", "exome"))]
-        for name, own in (("own", np.array(found.own)[:, place]), ("borrowed", ranks[:, -1])):
-            shares = [f"{(own <= top).mean():.1%}" for top in (1, 10)]
-            yield [what, name, *shares, *(_gain(own <= k, rest <= k, groups) for k in (1, 10))]
+    """What all three gain over terms and exome, with and without borrowed ratios: disorders."""
+    ranks = np.array(found.ranks["disorders"])
+    rest = ranks[:, SETS.index(("terms", "exome"))]
+    groups = [case.disorder for case in cases]
+    for name, own in (("own", np.array(found.own)), ("borrowed", ranks[:, -1])):
+        shares = [f"{(own <= top).mean():.1%}" for top in (1, 10)]
+        yield [name, *shares, *(_gain(own <= k, rest <= k, groups) for k in (1, 10))]
 
 
 def careful_rows(found: Found) -> Iterator[list[object]]:
@@ -412,6 +419,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--patients", type=int)
     parser.add_argument("--space")
     told = parser.parse_args(arguments)
+    header: tuple[str, ...]
     release = open_release()
     cases = read_cases(told.cohort, release)
     if told.patients is not None:
@@ -431,16 +439,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     with Gallery.open(told.home, space=told.space) as gallery:
         known = [case for case in cases if is_there(gallery, case)]
         even, odd = ([one for one in known if one.is_even is half] for half in (True, False))
-        chosen, found = (rank_all(half, gallery.pinned(), ranker, exome) for half in (even, odd))
-    told_even = f"{command}, {len(even):,} patients of even papers"
-    header = ("what", "ratios", "top-1", "top-10", "gain over terms + exome, top-1", "top-10")
-    keep(f"fusion-borrowed{of_space}", told_even, header, list(borrowed_rows(chosen, even)))
-    ranges = [f"{low:+g}" for low in BINS[1:]]
-    header = ("what", "evidence", "independent terms", "among", *ranges)
-    keep(f"fusion-careful{of_space}", told_even, header, list(careful_rows(chosen)))
+        chosen = rank_all(even, gallery.pinned(), ranker, exome)
+        told_even = f"{command}, {len(even):,} patients of even papers"
+        header = ("ratios", "top-1", "top-10", "gain over terms + exome, top-1", "top-10")
+        keep(f"fusion-borrowed{of_space}", told_even, header, list(borrowed_rows(chosen, even)))
+        ranges = [f"{low:+g}" for low in BINS[1:]]
+        header = ("what", "evidence", "independent terms", "among", *ranges)
+        keep(f"fusion-careful{of_space}", told_even, header, list(careful_rows(chosen)))
+        found = rank_all(odd, gallery.pinned(), ranker, exome)
     told_odd = f"{command}, {len(odd):,} patients"
     header = ("evidence", "top-1", "top-10", "median rank", "all three gain, top-1", "top-10")
-    for what, ranks in (("disorders", found.disorders), ("genes", found.genes)):
+    for what, ranks in found.ranks.items():
         groups = [case.disorder if what == "disorders" else case.gene for case in odd]
         rows = list(accuracy_rows(np.array(ranks), groups))
         keep(f"fusion-{what}{of_space}", told_odd, header, rows)

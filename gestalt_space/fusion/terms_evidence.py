@@ -19,7 +19,7 @@ from gestalt_space.phenotype.likelihood import EXCLUDED_WEIGHT
 from gestalt_space.phenotype.query import Query
 from gestalt_space.phenotype.ranking import Ranker
 
-INDEPENDENT = 3.5
+INDEPENDENT = 4.0
 CAREFUL = 1.5
 _NO_DISORDER = TermsPart(0.0, "HPO has no phenotypes of this disorder")
 _NO_GENE = TermsPart(0.0, "HPO has no phenotypes of this gene")

@@ -131,7 +131,7 @@ def test_a_photo_with_a_ratio_moves_its_disorder(
     assert "without the terms: rank 4" not in shown
     assert "photo alone: 10 disorders requested, 2 eligible" in shown
     assert "2 terms used: 1 present, 1 excluded" in shown
-    assert "× 3.5 / (present terms + excluded terms / 4)" in " ".join(shown.split())
+    assert "× 4 / (present terms + excluded terms / 4)" in " ".join(shown.split())
 
 
 def test_genes_come_first_where_they_are_asked_for(
