@@ -24,8 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.fusion import (
-    SEED,
+from benchmarks.fusion_cases import (
     Case,
     OthersRanker,
     is_there,
@@ -45,6 +44,7 @@ from gestalt_space.phenotype.query import parse_query
 from gestalt_space.phenotype.release import open_release
 from gestalt_space.stats.resampling import Bootstrap
 
+SEED = 31
 FEATURES = ("gestalt", "terms", "cadd")
 
 
