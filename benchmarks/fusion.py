@@ -2,18 +2,19 @@
 
 gestalt simulate cohort --phenopackets SHARED/genomics/phenopackets.zip -o COHORT
 gestalt index add COHORT/patients.csv --home HOME ; gestalt index calibrate --home HOME
-python -m benchmarks.fusion COHORT HOME SHARED [--patients 1000] [--space builtin]
+python -m benchmarks.fusion COHORT HOME SHARED [--space builtin] [--papers-apart]
 
-Each patient is asked about without the own photos, against all others (leave one patient out). The
-curves of the calibration are of all patients. Real are the terms, disorders and genes of the cases,
-and the exome of the 1000 Genomes project. Simulated are the faces, and the causal variant: the
-causal gene of each case is put into the gene scores of that exome with a CADD score, in 95 of 100
-cases. The score is drawn from what was found for pathogenic variants (PMC9731569, table 2, all
-SNVs): 39 % above 25, 82 % above 16.3, and 67 % above 21.75 by the likelihood ratio there; within
-these bounds evenly. That is not the distribution that the fusion assumes. Each case is ranked with
-`DRAWS` such variants, one after the other, since a gain depended on the scores that were drawn by
-more than a percentage point; all shares and counts are means over them. Annotations that rest on
-a case's own paper are left out of the ratios of its terms.
+Each patient is asked about without the own photos, against all others (leave one patient out); with
+`--papers-apart`, against those of other papers. Patients of a paper are described alike, and their
+faces show what was described. The curves of the calibration are of all patients. Real are the
+terms, disorders and genes of the cases, and the exome of the 1000 Genomes project. Simulated are
+the faces, and the causal variant: the causal gene of each case is put into the gene scores of that
+exome with a CADD score, in 95 of 100 cases. The score is drawn from what was found for pathogenic
+variants (PMC9731569, table 2, all SNVs): 39 % above 25, 82 % above 16.3, and 67 % above 21.75 by
+the likelihood ratio there; within these bounds evenly. That is not the distribution that the fusion
+assumes. Each case is ranked with `DRAWS` such variants, one after the other, since a gain depended
+on the scores that were drawn by more than a percentage point; all shares and counts are means over
+them. Annotations that rest on a case's own paper are left out of the ratios of its terms.
 
 What had to be chosen was chosen on the half of the papers whose hash is even: how many independent
 terms a patient's terms count as at the most (`fusion-terms`: the mean log10 of the probability of
@@ -125,9 +126,11 @@ def rank_half(
     exome: ExomeScores,
     *,
     is_chosen_on: bool,
+    papers_apart: bool,
 ) -> Found:
-    """Each case, without its own photos and paper. `is_chosen_on`: what is counted is what numbers
-    were chosen by, not what was chosen."""
+    """Each case, without its own photos and the annotations of its paper. `is_chosen_on`: what is
+    counted is what numbers were chosen by, not what was chosen. `papers_apart`: also without the
+    photos of all patients of its paper."""
     rng = np.random.default_rng(SEED)
     release = ranker.release
     unknown = ExomeEvidence(exome.genes, exome.total, release.annotations).unknown
@@ -139,7 +142,8 @@ def rank_half(
         ranker.paper = case.paper
         query = parse_query(release.ontology, case.terms)
         scores = ranker.scores(query)
-        ((_, photo),) = gallery.answer_in_full([gallery.stored_probe(case.patient)], Question())
+        question = Question(without=case.colleagues if papers_apart else ())
+        ((_, photo),) = gallery.answer_in_full([gallery.stored_probe(case.patient)], question)
         all_lines = {
             "disorders": evidence.disorders(case, photo, query, scores),
             "genes": evidence.genes(case, photo, query, scores),
@@ -279,6 +283,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--patients", type=int)
     parser.add_argument("--space")
     parser.add_argument("--half", choices=("even", "odd"), help="only these papers")
+    parser.add_argument(
+        "--papers-apart", action="store_true", help="without photos of the case's own paper"
+    )
     told = parser.parse_args(arguments)
     release = open_release()
     cases = read_cases(told.cohort, release)
@@ -291,7 +298,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     ranker = OthersRanker(release)
     asked = "" if told.patients is None else f" --patients {told.patients}"
     asked += "" if told.space is None else f" --space {told.space}"
+    asked += " --papers-apart" if told.papers_apart else ""
     of_space = "" if told.space is None else f"-{told.space}"
+    of_space += "-papers-apart" if told.papers_apart else ""
     command = f"python -m benchmarks.fusion COHORT HOME SHARED{asked}  # seed {SEED}"
     with Gallery.open(told.home, space=told.space) as gallery:
         known = [case for case in cases if is_there(gallery, case)]
@@ -299,7 +308,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             if told.half not in (None, half):
                 continue
             some = [case for case in known if case.is_even == (half == "even")]
-            found = rank_half(some, gallery.pinned(), ranker, exome, is_chosen_on=half == "even")
+            found = rank_half(
+                some,
+                gallery.pinned(),
+                ranker,
+                exome,
+                is_chosen_on=half == "even",
+                papers_apart=told.papers_apart,
+            )
             keep_half = _keep_chosen if half == "even" else _keep_found
             keep_half(found, some, f"{command}, {len(some):,} patients of {half} papers", of_space)
 

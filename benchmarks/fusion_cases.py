@@ -44,6 +44,8 @@ class Case:
     gene: str
     terms: tuple[str, ...]
     paper: str
+    colleagues: tuple[str, ...] = ()
+    """The other patients of the paper."""
 
     @property
     def is_even(self) -> bool:
@@ -84,6 +86,9 @@ def read_cases(cohort: Path, release: Release) -> list[Case]:
         papers = {row["patient"]: row["case"] for row in csv.DictReader(stream)}
     with (cohort / "patients.csv").open(encoding="utf-8") as stream:
         rows = {row["patient"]: row for row in csv.DictReader(stream)}
+    of_paper: dict[str, list[str]] = {}
+    for patient, case in papers.items():
+        of_paper.setdefault(case.split("_")[1], []).append(patient)
     annotations = release.annotations
     known = {annotations.disorders[place] for place in np.flatnonzero(release.is_omim)}
     found = []
@@ -92,7 +97,8 @@ def read_cases(cohort: Path, release: Release) -> list[Case]:
         if row["disorder"] in known and gene in annotations.place_of_gene:
             number = papers[patient].split("_")[1]
             terms = tuple(row["hpo"].split(";"))
-            found.append(Case(patient, row["disorder"], gene, terms, f"PMID:{number}"))
+            others = tuple(other for other in of_paper[number] if other != patient)
+            found.append(Case(patient, row["disorder"], gene, terms, f"PMID:{number}", others))
     return found
 
 
