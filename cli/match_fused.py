@@ -159,7 +159,7 @@ def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, 
 def _write_closest(line: FusedLine) -> None:
     """The first line of the photo alone, which may be far down here."""
     photo = line.parts["photo"]
-    told = f"no evidence ({photo.why})" if photo.why else _part_text(photo.log10_ratio)
+    told = _part_text(photo.log10_ratio) if photo.log10_ratio else f"no evidence ({photo.why})"
     output.write_text(
         f"  closest by the photo alone: {match_output.title_of(line.id, line.name)}, "
         f"photo {told}, rank {line.rank:,} here"
@@ -168,8 +168,8 @@ def _write_closest(line: FusedLine) -> None:
 
 def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
     names = list(lines[0].parts) if lines else []
-    right = ("rank", "log10 LR", *names)
-    columns = ["rank", what, "log10 LR", *names, *["best disorder"] * (what == "gene")]
+    right = ("rank", "log10 LR", *names, "others")
+    columns = ["rank", what, "log10 LR", *names, "others", *["best disorder"] * (what == "gene")]
     table = output.new_table(
         *columns, right=right, whole=["gene"], least=["best disorder"] * (what == "gene")
     )
@@ -177,6 +177,7 @@ def _write_lines(what: str, lines: Sequence[FusedLine]) -> None:
         name = line.name if what == "gene" else _title_of(line)
         cells = [str(line.rank), name, f"{line.log10_ratio:+.4f}"]
         cells += [_part_text(line.parts[one].log10_ratio) for one in names]
+        cells.append(_part_text(line.others))
         if what == "gene":
             cells.append(match_output.title_of(line.disorder, line.disorder_name))
         table.add_row(*cells)
@@ -244,7 +245,7 @@ def _term_text(share: TermShare) -> str:
 def _without_text(line: FusedLine, part: PartName) -> str:
     """The rank without a part; a rank by nothing is none."""
     rest = [one for one in line.parts if one != part]
-    if all(line.parts[one].why for one in rest):
+    if all(line.parts[one].why and not line.parts[one].log10_ratio for one in rest):
         told = f"no evidence from {' and '.join(_TITLES[one] for one in rest)}"
     else:
         told = f"rank {line.rank_without[part]:,}"

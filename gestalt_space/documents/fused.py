@@ -11,7 +11,8 @@ from gestalt_space.documents.phenotype_ranking import HpoForm, QueryTermsForm, T
 class FusedPhotoForm(Form):
     """The photo's part. `log10_ratio`: 0 where `why` says that there is no evidence; `lower`: of
     the ratio's one-sided 95 % bound, as a log10, null where it has none. `disorder`: of the
-    gallery, null where it has none; `withheld`: its ratio is withheld."""
+    gallery, null where it has none; `withheld`: its ratio is withheld, and `log10_ratio` is that of
+    disorders with fewer patients, by which the line is ordered; 0 if these have none."""
 
     log10_ratio: float
     why: str | None
@@ -60,7 +61,7 @@ class FusedExomeForm(Form):
 
 
 class FusedPartsForm(Form):
-    """The parts, of what was given; a total is their sum."""
+    """The parts, of what was given."""
 
     photo: NotRequired[FusedPhotoForm]
     terms: NotRequired[FusedTermsForm]
@@ -76,10 +77,10 @@ class RankWithoutForm(Form):
 
 
 class FusedLineForm(Form):
-    """A disorder or a gene. `log10_ratio`: the sum of the parts, by which lines are ranked; equal
-    ones take the worst rank, and `tied` is how many there are, with this one. `likelihood_ratio`:
-    null where `no_ratio` says which part is withheld; `lower`: the log10 with the photo's lower
-    bound, null where that has none."""
+    """A disorder or a gene. `log10_ratio`: the sum of the parts and of `others`, the log10 of the
+    mean ratio of all other lines, negated. Lines are ranked by it; equal ones take the worst rank,
+    and `tied` is how many there are, with this one. `likelihood_ratio`: null where `no_ratio` says
+    which part is withheld; `lower`: a bound of its log10, null where the photo's ratio has none."""
 
     rank: int
     tied: int
@@ -90,6 +91,7 @@ class FusedLineForm(Form):
     lower: float | None
     no_ratio: str | None
     parts: FusedPartsForm
+    others: float
     rank_without: RankWithoutForm
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from gestalt_space.fusion.described import Described
 from gestalt_space.fusion.exome_evidence import ASSUMPTIONS, ExomeEvidence
 from gestalt_space.fusion.fused import FusedLine, FusedRanking, Fusion
-from gestalt_space.fusion.terms_evidence import INDEPENDENT
+from gestalt_space.fusion.terms_evidence import CAREFUL, INDEPENDENT
 from gestalt_space.fusion.terms_explained import TermsExplained
 from gestalt_space.genomics.exome import ExomeScores
 from gestalt_space.match.answer import MatchLine
@@ -17,8 +17,12 @@ from gestalt_space.phenotype.ranking import Ranker
 from gestalt_space.phenotype.release import Release
 
 TOGETHER = (
-    "The parts are multiplied as if they were independent. They are not: on published cases with "
-    "simulated faces, totals were too high. Read them as an order, not as a strength of evidence."
+    "A ratio is the product of the parts, as if they were independent, divided by the mean of all "
+    "other disorders or genes. It is measured on published cases with simulated faces."
+)
+BOUND = (
+    "The lower bound of a ratio has the photo's lower bound, and counts a patient's terms as "
+    f"{CAREFUL:g} independent ones at the most."
 )
 FEW_TERMS = (
     f"Assumed: a patient's terms count as {INDEPENDENT:g} independent ones at the most. The terms' "
@@ -80,7 +84,7 @@ def fuse(
         evidence,
         (
             TOGETHER,
-            *(() if patient.query is None else (FEW_TERMS,)),
+            *(() if patient.query is None else (FEW_TERMS, BOUND)),
             *(() if evidence is None else ASSUMPTIONS),
         ),
         disorders,

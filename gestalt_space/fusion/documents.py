@@ -31,6 +31,7 @@ FUSED_COLUMNS = (
     Column("name"),
     Column("log10_ratio", "number"),
     *(Column(name, "number") for name in PARTS),
+    Column("others", "number"),
     Column("lower", "number"),
     *(Column(f"rank_without_{name}", "integer") for name in PARTS),
     Column("no_ratio"),
@@ -83,6 +84,7 @@ def fused_table(lines: Iterable[FusedLine]) -> Table:
             (
                 *(line.rank, line.id, line.name, line.log10_ratio),
                 *(line.parts[n].log10_ratio if n in line.parts else None for n in PARTS),
+                line.others,
                 line.lower,
                 *(line.rank_without.get(name) for name in PARTS),
                 line.no_ratio,

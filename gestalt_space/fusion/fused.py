@@ -1,8 +1,14 @@
-"""The parts of all lines added up, and the rank of each line with and without a part.
+"""The parts of all lines added up, against all other lines; and the rank of each line with and
+without a part.
 
-Ratios are multiplied as if the parts knew nothing of each other. A photo and the terms of a face
-do: a total of both is too high, and the sum with the photo's lower bound is no bound of the whole
+Each part compares a line with the average of patients, as if the parts, and the terms among
+themselves, knew nothing of each other. So where the findings of a patient fit one disorder, they
+fit many others better than average as well, and the sum of the parts is too high. The ratio of a
+line is that sum less the mean of all other lines: what is likelier, that line, or any other?
+That leaves the order as it is, and on published cases gives ratios that hold
 (benchmarks/fusion.py).
+
+The bound of a ratio has the photo's lower bound, and fewer independent terms.
 """
 
 from __future__ import annotations
@@ -14,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.fusion.exome_evidence import ExomeEvidence
-from gestalt_space.fusion.parts import DIGITS, PARTS, Part, PartName, PhotoPart
+from gestalt_space.fusion.parts import DIGITS, PARTS, Part, PartName, PhotoPart, TermsPart
 from gestalt_space.fusion.photo_evidence import PhotoEvidence, without_photo_of_gene
 from gestalt_space.fusion.terms_evidence import TermsEvidence
 from gestalt_space.match.answer import MatchLine
@@ -23,19 +29,21 @@ from gestalt_space.phenotype.ranking import Ranker
 
 _LARGEST_LOG = 300.0
 """Ratios beyond 1e300 are written as that: JSON has no infinity."""
+_SMALLEST = 1e-300
 
 Parts = Mapping[PartName, Part]
 
 
 @dataclass(frozen=True, slots=True)
 class FusedLine:
-    """A disorder or a gene. `log10_ratio`: the sum of the `parts`; lines are ranked by it, and
-    equal ones take the worst rank. `likelihood_ratio`: 10 to the power of it; None where `no_ratio`
-    says which part is withheld. `lower`: the sum with the photo's lower bound; None where that has
-    none. `rank_without`: the rank by all other parts. `disorder`, `disorder_name`: of a gene, the
-    one of its disorders with the highest total; empty for a disorder. `gene`: of a disorder, the
-    symbol of that one of its genes; empty for a gene, and where none is known. `tied`: how many
-    lines have this total, with this one.
+    """A disorder or a gene. `log10_ratio`: the sum of the `parts` and of `others`, the log10 of the
+    mean ratio of all other lines, negated. Lines are ranked by it, and equal ones take the worst
+    rank. `likelihood_ratio`: 10 to the power of it; None where `no_ratio` says which part is
+    withheld. `lower`: a bound of its log10; None where the photo's ratio has none. `rank_without`:
+    the rank by all other parts. `disorder`, `disorder_name`: of a gene, the one of its disorders
+    with the highest total; empty for a disorder. `gene`: of a disorder, the symbol of that one of
+    its genes; empty for a gene, and where none is known. `tied`: how many lines have this ratio,
+    with this one.
     """
 
     rank: int
@@ -46,6 +54,7 @@ class FusedLine:
     lower: float | None
     no_ratio: str | None
     parts: Parts
+    others: float
     rank_without: Mapping[PartName, int]
     disorder: str = ""
     disorder_name: str = ""
@@ -195,7 +204,14 @@ class _Ranked:
             if parts and name in parts[0]
         }
         self.totals = self._totals(self._values)
+        self._others = against_others(self.totals)
         self.ranks = worst_ranks(self.totals)
+        careful = self._totals([name for name in self._values if name != "terms"])
+        careful += [
+            terms.careful if isinstance(terms := one.get("terms"), TermsPart) else 0.0
+            for one in parts
+        ]
+        self._careful = careful + against_others(careful)
         self._without = {
             name: worst_ranks(self._totals([one for one in self._values if one != name]))
             for name in self._values
@@ -222,17 +238,20 @@ class _Ranked:
 
     def line(self, place: int, disorder: tuple[str, str] = ("", "")) -> FusedLine:
         """The line at a place."""
-        parts, total = self.parts[place], float(self.totals[place])
+        parts, others = self.parts[place], float(self._others[place])
+        ratio = round(float(self.totals[place]) + others, DIGITS)
         withheld = next((one.why for one in parts.values() if one.is_withheld), None)
+        lower = None if withheld else _lower(parts, ratio, float(self._careful[place]))
         return FusedLine(
             int(self.ranks[place]),
             self.ids[place],
             self.names[place],
-            total,
-            None if withheld else 10.0 ** float(np.clip(total, -_LARGEST_LOG, _LARGEST_LOG)),
-            None if withheld else _lower(parts, total),
+            ratio,
+            None if withheld else 10.0 ** float(np.clip(ratio, -_LARGEST_LOG, _LARGEST_LOG)),
+            lower,
             withheld,
             parts,
+            others,
             {name: int(ranks[place]) for name, ranks in self._without.items()},
             *disorder,
             tied=int(np.count_nonzero(self.totals == self.totals[place])),
@@ -245,11 +264,25 @@ def worst_ranks(totals: NDArray[np.float64]) -> NDArray[np.int64]:
     return len(totals) - np.searchsorted(rising, totals, side="left")
 
 
-def _lower(parts: Parts, total: float) -> float | None:
-    """The total with the photo's lower bound; the total itself where there is no photo in it."""
+def against_others(totals: NDArray[np.float64]) -> NDArray[np.float64]:
+    """For each log10 total `(n,)`, the log10 of the mean of all others, negated: what to add to it
+    for its ratio against any other. 0 where there is no other."""
+    if len(totals) < 2:
+        return np.zeros(len(totals))
+    first = int(totals.argmax())
+    shares = 10.0 ** (totals - totals[first])
+    sums = totals[first] + np.log10(np.maximum(shares.sum() - shares, _SMALLEST))
+    # The share of the first one may be all there is in double precision.
+    rest = np.delete(totals, first)
+    sums[first] = rest.max() + np.log10((10.0 ** (rest - rest.max())).sum())
+    return np.asarray(np.round(np.log10(len(totals) - 1) - sums, DIGITS), np.float64)
+
+
+def _lower(parts: Parts, ratio: float, careful: float) -> float | None:
+    """The bound of a log10 ratio. `careful`: the ratio with fewer independent terms."""
     photo = parts.get("photo")
-    if not isinstance(photo, PhotoPart) or photo.why is not None:
-        return total
-    if photo.lower is None:
-        return None
-    return round(total - photo.log10_ratio + photo.lower, DIGITS)
+    if isinstance(photo, PhotoPart) and photo.why is None:
+        if photo.lower is None:
+            return None
+        careful += photo.lower - photo.log10_ratio
+    return round(min(ratio, careful), DIGITS)

@@ -15,7 +15,7 @@ DIGITS = 4
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """A part of a total. `log10_ratio`: 0 where `why` says that there is no evidence, and why.
+    """A part of a total. `why`: what it lacks; `log10_ratio` is 0 where that is all evidence.
     `is_withheld`: there is something to compare with, but too little to give a ratio.
     """
 
@@ -27,7 +27,8 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class PhotoPart(Part):
     """The photo's part. `lower`: the ratio's one-sided 95 % lower bound, as a log10; None where it
-    has none. `disorder`: which one of the gallery was compared.
+    has none. `disorder`: which one of the gallery was compared. Where the ratio is withheld, the
+    part is that of disorders with fewer patients, if these have one: lines are ordered by it.
     """
 
     lower: float | None = None
@@ -46,6 +47,7 @@ class TermShare:
 @dataclass(frozen=True, slots=True)
 class TermsPart(Part):
     """The terms' part: `score`, the log10 ratio by which terms alone rank, times `weight`, 0..1.
+    `careful`: what it is in the bound of a total, with fewer independent terms.
 
     `shares`: of each term; empty where it is not explained, or where there is no evidence.
     `other_disorders`: what the disorders of a gene other than the best one add. The part is the sum
@@ -54,6 +56,7 @@ class TermsPart(Part):
 
     score: float | None = None
     weight: float = 1.0
+    careful: float = 0.0
     shares: tuple[TermShare, ...] = ()
     other_disorders: float = 0.0
 

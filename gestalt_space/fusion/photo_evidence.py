@@ -14,6 +14,7 @@ LEAST_RATIO = 0.001
 _NO_DISORDER = PhotoPart(0.0, "the gallery has no patient with this disorder")
 _NO_GENE = PhotoPart(0.0, "the gallery has no disorder of this gene")
 _UNCALIBRATED = "the gallery is not calibrated"
+_BORROWED = "; it is ordered by the ratio of disorders with fewer patients"
 
 
 class PhotoEvidence:
@@ -50,7 +51,11 @@ def _part_of(line: MatchLine) -> PhotoPart:
     ratio = line.likelihood_ratio
     if ratio is None:
         why = f"withheld: {line.no_ratio or _UNCALIBRATED}"
-        return PhotoPart(0.0, why, True, None, line.id, line.similarity)
+        borrowed = 0.0
+        if line.borrowed_ratio is not None:
+            why += _BORROWED
+            borrowed = _log10(max(line.borrowed_ratio, LEAST_RATIO))
+        return PhotoPart(borrowed, why, True, None, line.id, line.similarity)
     return PhotoPart(
         _log10(max(ratio.value, LEAST_RATIO)),
         lower=_log10(max(ratio.lower, LEAST_RATIO)) if ratio.lower > 0 else None,
@@ -60,8 +65,12 @@ def _part_of(line: MatchLine) -> PhotoPart:
 
 
 def _better(one: PhotoPart, other: PhotoPart) -> PhotoPart:
-    """The higher ratio; one that is withheld only where there is no other."""
-    return max(one, other, key=lambda part: (not part.is_withheld, part.log10_ratio))
+    """The higher ratio, which may be borrowed; of none only where there is no other."""
+    return max(one, other, key=lambda part: (_has_ratio(part), part.log10_ratio))
+
+
+def _has_ratio(part: PhotoPart) -> bool:
+    return not part.is_withheld or part.log10_ratio != 0
 
 
 def _log10(ratio: float) -> float:

@@ -3,9 +3,10 @@
 The ratio of a patient is the product of those of the terms, as if each were found independently of
 the others in patients with a disorder. They are not: the ratio of 20 terms is far too high.
 `INDEPENDENT` terms is what a patient's terms count as at the most; excluded terms count as a
-quarter of one, as in their ratios. It is the number by which the
-true disorder of published patients is most probable on average, on half of the papers
-(benchmarks/fusion.py).
+quarter of one, as in their ratios. It is the number by which the true disorder of published
+patients is most probable on average, on half of the papers (benchmarks/fusion.py). In the bound of
+a total they count as `CAREFUL` terms: the highest number of those tried with which no range of
+bounds was worth less than its lower end, on the same half.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from gestalt_space.phenotype.likelihood import EXCLUDED_WEIGHT
 from gestalt_space.phenotype.query import Query
 from gestalt_space.phenotype.ranking import Ranker
 
-INDEPENDENT = 3.5
+INDEPENDENT = 4.0
+CAREFUL = 1.5
 _NO_DISORDER = TermsPart(0.0, "HPO has no phenotypes of this disorder")
 _NO_GENE = TermsPart(0.0, "HPO has no phenotypes of this gene")
 
@@ -28,9 +30,10 @@ def counted_terms(query: Query) -> float:
     return len(query.present) + EXCLUDED_WEIGHT * len(query.excluded)
 
 
-def weight_of(query: Query) -> float:
-    """By which the score of a query is multiplied, 0..1."""
-    return round(min(1.0, INDEPENDENT / max(counted_terms(query), 1.0)), DIGITS)
+def weight_of(query: Query, independent: float) -> float:
+    """By which the score of a query is multiplied, 0..1, if its terms count as so many independent
+    ones at the most."""
+    return round(min(1.0, independent / max(counted_terms(query), 1.0)), DIGITS)
 
 
 class TermsEvidence:
@@ -39,7 +42,8 @@ class TermsEvidence:
 
     def __init__(self, ranker: Ranker, query: Query) -> None:
         scores = ranker.scores(query)
-        self.weight = weight_of(query)
+        self.weight = weight_of(query, INDEPENDENT)
+        self._careful = weight_of(query, CAREFUL)
         disorders = ranker.release.annotations.disorders
         self._has_phenotypes = ranker.release.profiles.has_any[: len(disorders)]
         self._disorders = np.round(scores.disorders, DIGITS)
@@ -57,4 +61,5 @@ class TermsEvidence:
 
     def _part(self, scores: NDArray[np.float64], place: int) -> TermsPart:
         score = float(scores[place])
-        return TermsPart(round(score * self.weight, DIGITS), score=score, weight=self.weight)
+        part, careful = (round(score * one, DIGITS) for one in (self.weight, self._careful))
+        return TermsPart(part, score=score, weight=self.weight, careful=careful)

@@ -20,7 +20,8 @@ class MatchLine:
     percentage of patients without a disorder who are less similar to it, for disorders with as many
     references. `likelihood_ratio`: how many times more often such a similarity is seen with the
     disorder than without it. Both are None if the gallery has too little data; `no_ratio` says why
-    there is no likelihood ratio.
+    there is no likelihood ratio. `borrowed_ratio`: where it is withheld, that of disorders with
+    fewer references, if these have one; to order by, without a bound.
     """
 
     rank: int
@@ -35,6 +36,7 @@ class MatchLine:
     percentile: float | None = None
     likelihood_ratio: LikelihoodRatio | None = None
     no_ratio: str | None = None
+    borrowed_ratio: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

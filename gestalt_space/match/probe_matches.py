@@ -186,6 +186,9 @@ def _line(
             else calibration.likelihood_ratio(line.similarity, references)
         ),
         no_ratio=None if calibration is None else calibration.why_no_ratio(references),
+        borrowed_ratio=(
+            None if calibration is None else calibration.borrowed_ratio(line.similarity, references)
+        ),
         photo=named.photos[line.descriptor],
     )
 

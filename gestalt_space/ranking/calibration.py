@@ -124,12 +124,17 @@ class Calibration:
         curve = self._ratio_curve(references)
         if curve is None:
             return None
-        # As rare among the patients without, where there are as many references as the curve is of.
-        tail = self._tail(similarity, references)
-        same = float(np.interp(-tail, -TAILS, curve.similarities))
-        place = int(np.searchsorted(curve.edges, same, side="right"))
-        lower = float(curve.lower[place])
-        return LikelihoodRatio(float(curve.ratio[place]), lower)
+        place = self._bin(curve, similarity, references)
+        return LikelihoodRatio(float(curve.ratio[place]), float(curve.lower[place]))
+
+    def borrowed_ratio(self, similarity: float, references: float) -> float | None:
+        """Where `likelihood_ratio` is None: the ratio of a similarity that is as rare for the most
+        references, of fewer, that have one. To order lines by; no bound goes with it. None where no
+        number of references has a ratio."""
+        curve = self._nearest_curve(references)
+        if curve is None or self._ratio_curve(references) is not None:
+            return None
+        return float(curve.ratio[self._bin(curve, similarity, references)])
 
     def why_no_ratio(self, references: float) -> str | None:
         """Why there is no likelihood ratio for a disorder of so many references, in words; None
@@ -164,16 +169,27 @@ class Calibration:
         near, far = lower.tail(similarity), upper.tail(similarity)
         return near + share * (far - near)
 
+    def _bin(self, curve: SizeCurve, similarity: float, references: float) -> int:
+        """The bin of a curve's ratio for a similarity that is as rare among the patients without,
+        where there are as many references as the curve is of."""
+        tail = self._tail(similarity, references)
+        same = float(np.interp(-tail, -TAILS, curve.similarities))
+        return int(np.searchsorted(curve.edges, same, side="right"))
+
     @cached_property
     def _with_ratio(self) -> tuple[SizeCurve, ...]:
         return tuple(curve for curve in self.curves if len(curve.ratio))
 
     def _ratio_curve(self, references: float) -> SizeCurve | None:
         """Of the most references that are not more than these, and near them."""
+        curve = self._nearest_curve(references)
+        return None if curve is None or curve.size < NEAR * references else curve
+
+    def _nearest_curve(self, references: float) -> SizeCurve | None:
+        """Of the most references that are not more than these and have a ratio."""
         wanted = references + 1e-9
         fitting = bisect_right(self._with_ratio, wanted, key=lambda curve: curve.size)
-        curve = self._with_ratio[fitting - 1] if fitting else None
-        return None if curve is None or curve.size < NEAR * references else curve
+        return self._with_ratio[fitting - 1] if fitting else None
 
     def to_json(self) -> str:
         """As text, for `from_json`."""

@@ -11,9 +11,13 @@ FEW = "the gallery has too few patients who share a disorder"
 
 
 def line(
-    id_: str, value: float | None = None, lower: float = 0.0, why: str | None = FEW
+    id_: str,
+    value: float | None = None,
+    lower: float = 0.0,
+    why: str | None = FEW,
+    borrowed: float | None = None,
 ) -> MatchLine:
-    """A line of a match; without a ratio for `why`."""
+    """A line of a match; without a ratio for `why`, but perhaps with a `borrowed` one."""
     ratio = None if value is None else LikelihoodRatio(value, lower)
     return MatchLine(
         rank=1,
@@ -26,6 +30,7 @@ def line(
         score=0.5,
         likelihood_ratio=ratio,
         no_ratio=why if ratio is None else None,
+        borrowed_ratio=borrowed,
     )
 
 

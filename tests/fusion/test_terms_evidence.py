@@ -38,7 +38,15 @@ def test_many_excluded_terms_count_as_few(ranker: Ranker):
     """One term that is present does not let all others count in full."""
     query = parse_query(ranker.release.ontology, ["HP:0000011"])
     many = replace(query, excluded=tuple(range(400)))
-    assert (weight_of(many), weight_of(query)) == (round(3.5 / 101, 4), 1)
+    assert [weight_of(one, 4.0) for one in (many, query)] == [round(4 / 101, 4), 1]
+
+
+def test_a_bound_has_fewer_independent_terms(ranker: Ranker, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(terms_evidence, "CAREFUL", 0.5)
+    query = parse_query(ranker.release.ontology, ["HP:0000011", "HP:0000013"])
+    part = TermsEvidence(ranker, query).of_disorder(0)
+    assert part.score is not None
+    assert (part.log10_ratio, part.careful) == (part.score, round(part.score / 4, 4))
 
 
 def test_what_hpo_does_not_have_gets_nothing(ranker: Ranker):

@@ -112,6 +112,21 @@ def test_a_ratio_is_of_the_largest_number_of_references_that_is_near() -> None:
     assert "too few patients" in (by_hand().why_no_ratio(5.0) or "")
 
 
+def test_a_disorder_without_a_ratio_borrows_that_of_fewer_references() -> None:
+    found = by_hand(curve(2, 0.2, (0.5, 4.0)), curve(5, 0.4, (0.25, 40.0)), curve(20, 0.5))
+    for references, similarity, value in (
+        (3.6, 0.5, 4.0),
+        (20.0, 0.51, 40.0),
+        (20.0, 0.49, 0.25),
+        (300.0, 0.51, 40.0),
+    ):
+        assert found.likelihood_ratio(similarity, references) is None
+        assert found.borrowed_ratio(similarity, references) == value, (references, similarity)
+    assert found.borrowed_ratio(0.5, 5.0) is None, "it has its own"
+    assert found.borrowed_ratio(0.5, 1.0) is None
+    assert by_hand(curve(1, 0.2)).borrowed_ratio(0.5, 1.0) is None
+
+
 def test_photos_of_a_patient_count_less_than_patients() -> None:
     assert references_of(np.array([1, 4]), 0.5).tolist() == [1, 1.6]
     assert references_of(np.array([4]), 1.0) == 1
