@@ -18,7 +18,7 @@ them. Annotations that rest on a case's own paper are left out of the ratios of 
 
 What had to be chosen was chosen on the half of the papers whose hash is even: how many independent
 terms a patient's terms count as at the most (`fusion-terms`: the mean log10 of the probability of
-the true disorder, if all disorders were equally frequent; the highest sum of both columns), how
+the true disorder, if all disorders were equally frequent; the highest one with the exome), how
 many in a bound (`fusion-careful`: the highest number with which no range of bounds was worth less
 than its lower end, for disorders), and that a withheld ratio is borrowed for the order
 (`fusion-borrowed`). All other tables have the other half.

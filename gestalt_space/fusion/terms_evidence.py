@@ -4,9 +4,9 @@ The ratio of a patient is the product of those of the terms, as if each were fou
 the others in patients with a disorder. They are not: the ratio of 20 terms is far too high.
 `INDEPENDENT` terms is what a patient's terms count as at the most; excluded terms count as a
 quarter of one, as in their ratios. It is the number by which the true disorder of published
-patients is most probable on average, on half of the papers (benchmarks/fusion.py). In the bound of
-a total they count as `CAREFUL` terms: the highest number of those tried with which no range of
-bounds was worth less than its lower end, on the same half.
+patients is most probable on average, by terms and exome, on half of the papers
+(benchmarks/fusion.py). In the bound of a total they count as `CAREFUL` terms: the highest number of
+those tried with which no range of bounds was worth less than its lower end, on the same half.
 """
 
 from __future__ import annotations
