@@ -152,7 +152,8 @@ def test_the_terms_are_explained_one_by_one(
     ]
     monkeypatch.setenv("COLUMNS", "80")
     out = gestalt(*words).out
-    assert max(map(len, out.splitlines())) <= 80
+    # A path is never broken, and is long in tests that run beside each other.
+    assert max(len(line) for line in out.splitlines() if str(photos[2]) not in line) <= 80
     shown = " ".join(out.split())
     told = ", ".join(f"{_name(one)} {one['adds']:+.4f}" for one in evidence if one["adds"])
     total = first["parts"]["terms"]["log10_ratio"]
