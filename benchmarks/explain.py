@@ -2,6 +2,7 @@
 
 python -m benchmarks.explain truth [--seed 2] [--people 2] [--strength 2] [--methods rise,…]
 python -m benchmarks.explain speed
+python -m benchmarks.explain intervals
 
 `truth`: each phenotype of the simulator but pallor, which has no place, is a disorder of its own,
 with 12 patients who have only this phenotype, each another simulated person, photographed and
@@ -12,6 +13,9 @@ of the line of their phenotype: by the centroid of its patients, or by the neare
 of the face, and what the map of another line of the same face reaches. Correlations are Spearman's
 over all pixels: with the map of another line (`swap`), with that of the same encoder with shuffled
 weights (`shuffled`), and with a repetition by other random numbers (`again`).
+
+`intervals`: how often the interval of a share, by the default method, has the share that a map
+of the same face with 128 other ordinary faces gives.
 
 `speed`: processor time, the median of runs that alternate with encodings of as many faces.
 """
@@ -43,7 +47,7 @@ from gestalt_space.explain.checks import (
     with_shuffled_weights,
 )
 from gestalt_space.explain.face_map import correlation
-from gestalt_space.explain.gradients import LastFeatures
+from gestalt_space.explain.gradients import IntegratedGradients, LastFeatures
 from gestalt_space.explain.methods import BEST, METHODS, ExplainMethod
 from gestalt_space.explain.occlusion import PatchOcclusion
 from gestalt_space.explain.planted import PlantedFace, planted_face
@@ -92,7 +96,7 @@ class Found:
 
 def main() -> None:
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=("truth", "speed"))
+    parser.add_argument("what", choices=("truth", "speed", "intervals"))
     parser.add_argument("--seed", type=int, default=2)
     parser.add_argument("--people", type=int, default=2)
     parser.add_argument("--strength", type=float, default=2.0)
@@ -106,6 +110,8 @@ def main() -> None:
         gradients = open_differentiable(model, "cpu")
         if given.what == "speed":
             speed(encoder, gradients)
+        elif given.what == "intervals":
+            intervals(encoder, gradients)
         else:
             methods = given.methods.split(",")
             truth(encoder, gradients, given.seed, given.people, given.strength, methods)
@@ -192,6 +198,29 @@ def look(
     )
     repeated = METHODS[method].make(1).explain(face.crop, whole.target(term, probe, kind))
     found.again.append(correlation(made, repeated))
+
+
+def intervals(encoder: Encoder, gradients: DifferentiableEncoder) -> None:
+    persons, rng = Persons.builtin(), np.random.default_rng(31)
+    terms, lines = list(TERMS)[::4], Lines(encoder, gradients)
+    for term in terms:
+        crops = np.stack([planted_face(persons, rng, term, 2.0).crop for _ in range(8)])
+        lines.patients[term] = lines.describe(crops)
+    covered, is_large = [], []
+    for term in terms:
+        crop = planted_face(persons, rng, term, 2.0).crop
+        target = lines.target(term, lines.describe(crop[None])[0], "centroid")
+        true = IntegratedGradients(fills=128, seed=99).explain(crop, target).shares()
+        for seed in range(4):
+            for name, share in METHODS[BEST].make(seed).explain(crop, target).shares().items():
+                covered.append(share.low <= true[name].value <= share.high)
+                is_large.append(share.value > 0.1)
+    large = np.array(covered)[np.array(is_large)]
+    rows = [
+        ["all regions", len(covered), f"{np.mean(covered):.1%}"],
+        ["shares above 10 %", len(large), f"{large.mean():.1%}"],
+    ]
+    keep("explain-intervals", "python -m benchmarks.explain intervals", ("", "n", "covered"), rows)
 
 
 def speed(encoder: Encoder, gradients: DifferentiableEncoder) -> None:

@@ -146,16 +146,17 @@ def explain(
     if not quiet:
         if path is not None:
             output.say(f"The page is in {path}.")
-        output.write_text(output.DISCLAIMER, style="dim")
+        for told in (*made.cautions, output.DISCLAIMER):
+            output.write_text(told, style="dim")
 
 
 def _write(made: Explanation) -> None:
-    from gestalt_space.explain.words import share_text, similarity_of_maps
+    from gestalt_space.explain.words import balance_in_words, share_text, similarity_of_maps
 
     output.write_text(made.photo, style="bold")
     lines = [made.line, *([] if made.against is None else [made.against])]
     for line in lines:
-        output.write_text(f"  {_title(line)}")
+        output.write_text(f"  {_title(line)}; {balance_in_words(line.face_map)}")
     table = output.new_table("region", *(line.id for line in lines), whole=["region"])
     shares = [line.face_map.shares() for line in lines]
     for name in sorted(shares[0], key=lambda name: -shares[0][name].value):

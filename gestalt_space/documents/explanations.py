@@ -21,8 +21,10 @@ class RegionShareForm(Form):
 class ExplainedLineForm(Form):
     """A line. `similarity`, `patient`, `photo`: of the photo of the gallery that is nearest to the
     probe; `patients`: how many stand for the line; null for a class of a classifier, which has a
-    `probability`. `cells`: the map, as the mean of each of 14 × 14 squares of the aligned face, row
-    by row from the top left; the largest amount is 1. Above 0: it speaks for the line."""
+    `probability`. `speaks_for`: what speaks for the line as a share of what speaks for or against
+    it, 0..1, null for an empty map. `regions`: of what speaks for it. `cells`: the map, as the mean
+    of each of 14 × 14 squares of the aligned face, row by row from the top left; the largest amount
+    is 1. Above 0: it speaks for the line."""
 
     id: str
     name: str
@@ -31,6 +33,7 @@ class ExplainedLineForm(Form):
     photo: str | None
     patients: int | None
     probability: float | None
+    speaks_for: float | None
     regions: list[RegionShareForm]
     cells: list[list[float]]
 

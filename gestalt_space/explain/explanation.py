@@ -15,6 +15,7 @@ from gestalt_space.explain.face_map import FaceMap, correlation
 from gestalt_space.explain.gradients import GRADIENT_FREE, check_captum
 from gestalt_space.explain.methods import AUTO, BEST, METHODS, WITHOUT_GRADIENTS, parse_method
 from gestalt_space.explain.targets import ClassTarget, LineTarget, direction_to
+from gestalt_space.faces.marks import marks_of
 from gestalt_space.faces.photos import PhotoLimits, read_photo
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
@@ -23,6 +24,7 @@ from gestalt_space.match.line_descriptors import LineDescriptors
 from gestalt_space.match.probe import Probe
 from gestalt_space.match.question import Question
 from gestalt_space.types import Face, Pixels
+from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
 if TYPE_CHECKING:
     from gestalt_space.encoders.differentiable import DifferentiableEncoder
@@ -63,6 +65,13 @@ class Explanation:
     against: ExplainedLine | None
     correlation: float | None
     line_by: LineBy | None = None
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What makes the maps less sure, as sentences."""
+        marks = marks_of(self.face.landmarks, self.face.quality)
+        told = [f"The face is {mark.reason}." for mark in marks]
+        return (*told, *([BUILTIN_CAUTION] if self.model == BUILTIN else []))
 
 
 def parse_line_by(text: str) -> LineBy:

@@ -40,6 +40,7 @@ def _line(line: ExplainedLine) -> ExplainedLineForm:
         "photo": None if of is None else of.photo,
         "patients": None if of is None else of.patients,
         "probability": rounded(line.probability),
+        "speaks_for": without_nan(rounded(line.face_map.speaks_for)),
         "regions": [
             {
                 "region": name,

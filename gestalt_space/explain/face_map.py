@@ -39,6 +39,13 @@ class FaceMap:
         """Whether nothing speaks for the line."""
         return not (self.values > 0).any()
 
+    @cached_property
+    def speaks_for(self) -> float:
+        """What speaks for the line as a share of what speaks for or against it, 0..1; NaN for a
+        map of zeros."""
+        total = float(np.abs(self.values).sum(dtype=np.float64))
+        return float(np.maximum(self.values, 0).sum(dtype=np.float64)) / total if total else np.nan
+
     def shares(self, bootstrap: Bootstrap = Bootstrap()) -> dict[str, Estimate]:  # noqa: B008
         """The share of each region in all that speaks for the line, 0..1; all NaN if nothing does.
 

@@ -33,7 +33,7 @@ SMOOTHING = 4.0
 """Standard deviation in pixels of the Gaussian by which gradients are smoothed: they change from
 pixel to pixel."""
 AT_ONCE = 16
-"""Faces that go through the network at once."""
+"""Faces that go through the network at once, or as many as there are ordinary faces."""
 GRADIENT_FREE = "Use --method occlusion, regions or rise."
 
 
@@ -66,7 +66,7 @@ class IntegratedGradients:
             others,
             n_steps=self.steps,
             method="riemann_middle",
-            internal_batch_size=AT_ONCE,
+            internal_batch_size=max(AT_ONCE, self.fills),
         )
         sums = found.sum(dim=1).detach().cpu().numpy()
         if self.smoothing:

@@ -20,6 +20,14 @@ def regions_in_words(face_map: FaceMap) -> str:
     return ", ".join(f"{name} {share_text(share)}" for name, share in shares[:NAMED])
 
 
+def balance_in_words(face_map: FaceMap) -> str:
+    """How much of a map speaks for its line: `18 % of the map speaks for it, 82 % against it`."""
+    if math.isnan(face_map.speaks_for):
+        return "the map is empty"
+    share = round(100 * face_map.speaks_for)
+    return f"{share} % of the map speaks for it, {100 - share} % against it"
+
+
 def share_text(share: Estimate) -> str:
     """A share with its interval, if it has one: `34 % (28–41)`."""
     if math.isnan(share.value):

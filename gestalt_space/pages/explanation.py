@@ -13,7 +13,7 @@ from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.explain.explanation import ExplainedLine, Explanation
 from gestalt_space.explain.face_map import on_photo
 from gestalt_space.explain.methods import METHODS
-from gestalt_space.explain.words import regions_in_words, similarity_of_maps
+from gestalt_space.explain.words import balance_in_words, regions_in_words, similarity_of_maps
 from gestalt_space.figures.charts import ShareWithInterval, shares_figure
 from gestalt_space.figures.face_maps import with_map
 from gestalt_space.pages.environment import ENDINGS, render
@@ -34,6 +34,7 @@ class _ShownLine:
     id: str
     title: str
     words: str
+    balance: str
     map: EmbeddedPicture
     reference: EmbeddedPicture | None
     line: ExplainedLine
@@ -82,6 +83,7 @@ def _shown(made: Explanation, line: ExplainedLine, drawings: Drawings) -> _Shown
         id=line.id,
         title=title,
         words=regions_in_words(line.face_map),
+        balance=balance_in_words(line.face_map),
         map=picture(with_map(made.face.crop, line.face_map.values, ENLARGED)),
         reference=None if crop is None else picture(_enlarged(crop)),
         line=line,

@@ -28,6 +28,7 @@ def test_a_table_names_the_regions_and_compares_two_lines(
     for name in REGIONS:
         assert f" {name} " in ran.out
     assert f"{SECOND}: nearest patient P2" in ran.out
+    assert " % of the map speaks for it, " in ran.out
     assert "rank correlation of both maps: " in ran.out
     assert "not a diagnosis" in ran.out
 

@@ -43,6 +43,14 @@ def test_a_map_of_which_nothing_speaks_for_the_line_is_blank() -> None:
     assert not spot(66, 56).is_blank
 
 
+def test_how_much_of_a_map_speaks_for_the_line() -> None:
+    values = np.zeros((1, 112, 112), np.float32)
+    values[0, 3, 3], values[0, 9, 9] = 1, -3
+    assert FaceMap(values).speaks_for == 0.25
+    assert spot(66, 56).speaks_for == 1
+    assert np.isnan(FaceMap(0 * values).speaks_for)
+
+
 def test_the_correlation_is_that_of_scipy() -> None:
     one, other = spot(66, 56), spot(60, 50, width=9)
     expected = spearmanr(one.values.ravel(), other.values.ravel()).statistic
