@@ -20,7 +20,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.table import keep
-from gestalt_space.gaze.reader_study import EFFECTS, EffectName, study_effects
+from gestalt_space.gaze.crossed_trials import EFFECTS, EffectName
+from gestalt_space.gaze.reader_study import study_effects
 from gestalt_space.gaze.study_power import LEVEL, MeasurePlan, binomial_share, draw_trials
 from gestalt_space.stats.multireader import Method, areas, difference
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import UsageError
-from gestalt_space.gaze.reader_study import CrossedTrials, study, study_effects
+from gestalt_space.gaze.crossed_trials import CrossedTrials
+from gestalt_space.gaze.reader_study import study, study_effects
 from gestalt_space.gaze.reader_tables import read_ancestries, read_groups, read_measures
 from gestalt_space.gaze.study_power import MeasurePlan, draw_trials, power
 
