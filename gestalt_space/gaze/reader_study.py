@@ -18,7 +18,7 @@ import numpy as np
 
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
-from gestalt_space.gaze.crossed_trials import CrossedTrials, EffectName
+from gestalt_space.gaze.crossed_trials import CrossedTrials, EffectName, Floats, Numbers
 from gestalt_space.gaze.reader_permutation import permuted
 from gestalt_space.gaze.reader_tables import Measures
 from gestalt_space.progress import Progress, no_progress
@@ -236,17 +236,27 @@ def study_effects(
 
 def fit_trials(trials: CrossedTrials) -> CrossedFit:
     """The model of a measure: mean, group, ancestry and both (each ±½, positive for the first), and
-    random effects of readers, photos, readers by ancestry, and photos by group."""
+    random effects of photos, photos by group, and, with a variance of their own in each group,
+    readers and readers by ancestry. With one variance for both groups, the test would find too
+    much where the smaller group varies more."""
     group = np.where(trials.is_second[trials.reader], -0.5, 0.5)
     fixed = [np.ones(len(group)), group]
-    factors = {"readers": trials.reader, "photos": trials.photo}
+    factors = _of_each("readers", trials.reader, group) | {"photos": trials.photo}
     if trials.is_other is not None:
         other = trials.is_other[trials.photo]
         ancestry = np.where(other, -0.5, 0.5)
         fixed += [ancestry, group * ancestry]
-        factors["readers by ancestry"] = trials.reader * 2 + other
+        factors |= _of_each("readers by ancestry", trials.reader * 2 + other, group)
     factors["photos by group"] = trials.photo * 2 + (group < 0)
     return fit_crossed(trials.value, np.column_stack(fixed), factors)
+
+
+def _of_each(name: str, levels: Numbers, group: Floats) -> dict[str, Numbers]:
+    """A factor of each group alone."""
+    return {
+        f"{name}, {which} group": np.where(inside, levels, -1)
+        for which, inside in (("first", group > 0), ("second", group < 0))
+    }
 
 
 def study_cells(

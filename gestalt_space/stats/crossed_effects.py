@@ -74,8 +74,9 @@ def student(value: float, error: float, freedom: float) -> Effect:
 
 def fit_crossed(values: Floats, fixed: Floats, factors: Mapping[str, Numbers]) -> CrossedFit:
     """The model of values `(n,)` with fixed effects `(n, p)` of full rank, and random factors, each
-    the number of a level `(n,)`. Raises `ValueError` if there are no more values than fixed
-    effects, or if the values do not vary."""
+    the number of a level `(n,)`, negative for values without one: a factor of one group only lets
+    the groups vary unequally. Raises `ValueError` if there are no more values than fixed effects,
+    or if the values do not vary."""
     from scipy.optimize import minimize
 
     model = _Model(values, fixed, factors)
@@ -102,13 +103,9 @@ class _Model:
         self.free = len(values) - fixed.shape[1]
         if self.free < 1:
             raise ValueError(f"{len(values)} values are not enough for {fixed.shape[1]} effects")
-        places = [np.unique(levels, return_inverse=True)[1] for levels in factors.values()]
-        sizes = [int(place.max()) + 1 for place in places]
-        self.factor = np.repeat(np.arange(len(sizes)), sizes)
-        starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
-        indicators = np.zeros((len(values), len(self.factor)))
-        for start, place in zip(starts, places, strict=True):
-            indicators[np.arange(len(values)), start + place] = 1
+        blocks = [_indicators(levels) for levels in factors.values()]
+        self.factor = np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks])
+        indicators = np.concatenate(blocks, axis=1)
         # Of the order of 1, whatever the unit of the values.
         self.scale = float(np.std(values))
         if not self.scale > 1e-12 * max(1.0, float(np.abs(values).max())):
@@ -143,6 +140,11 @@ class _Model:
             _slopes=slopes * size**2,
             _information=information,
         )
+
+
+def _indicators(levels: Numbers) -> Floats:
+    """A column for each level `(n, l)`."""
+    return np.asarray(levels[:, None] == np.unique(levels[levels >= 0]), np.float64)
 
 
 class _Solved:

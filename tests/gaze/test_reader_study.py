@@ -270,3 +270,16 @@ def test_power_rises_with_the_difference_and_is_the_level_without_one() -> None:
 def test_a_plan_that_cannot_be_analysed_has_no_power(plan: MeasurePlan, effect: str) -> None:
     with pytest.raises(UsageError, match="fewer than two"):
         power(plan, effect, studies=1)  # type: ignore[arg-type]
+
+
+def test_a_small_group_that_varies_more_is_not_taken_for_one_that_differs() -> None:
+    """With one variance for both groups, one study in seven found a difference."""
+    plan = MeasurePlan(readers=(4, 14), photos=(6, 6), reader_sd=0)
+    p = []
+    for seed in range(150):
+        trials = draw_trials(plan, seed)
+        spread = np.where(trials.is_second, 4, 16)
+        deviations = spread * np.random.default_rng(seed).normal(size=18)
+        varied = replace(trials, value=trials.value + deviations[trials.reader])
+        p.append(study_effects(varied, permutations=0)[0].p)
+    assert np.mean(np.array(p) < 0.05) < 0.1
