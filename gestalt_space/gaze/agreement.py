@@ -185,33 +185,30 @@ class _Counted:
         likelihoods = self._likelihoods
         rest = sum(of for reader, of in likelihoods.items() if reader != look.reader)
         weight = float(_WEIGHTS[int(np.argmax(rest))])
-        mixed = self._mixed(look, np.array([weight]))
-        if mixed is None:
+        parts = self._parts(look)
+        if not parts:
             return None, math.nan
-        return Density.of_map(mixed[0]), self.others(look)[1]
+        mixed = weight * parts[0] + (1 - weight) * parts[-1]
+        return Density.of_map(mixed), self.others(look)[1]
 
     @cached_property
     def _likelihoods(self) -> dict[str, Floats]:
         """The log-likelihood of each reader's fixations under each weight of the mixture."""
         found: dict[str, Floats] = {}
         for look in self.looks:
-            mixed = self._mixed(look, _WEIGHTS)
-            if mixed is not None:
+            at = look.fixated
+            parts = [values[at.rows, at.columns] for values in self._parts(look)]
+            if parts:
+                mixed = _WEIGHTS[:, None] * parts[0] + (1 - _WEIGHTS[:, None]) * parts[-1]
                 # A fixation where nobody else looked would rule out all weights.
-                at = np.maximum(mixed[:, look.fixated.rows, look.fixated.columns], 1e-12)
-                of = np.log(at).sum(axis=1)
+                of = np.log(np.maximum(mixed, 1e-12)).sum(axis=1)
                 found[look.reader] = found.get(look.reader, np.zeros(len(_WEIGHTS))) + of
         return found
 
-    def _mixed(self, look: Look, weights: Floats) -> Floats | None:
-        """The mixtures `(w, height, width)`; the one density that there is, if there is one."""
+    def _parts(self, look: Look) -> list[Floats]:
+        """The densities of other readers on the photo, and elsewhere; those that there are."""
         there = [self.others(look)[0], self.centre_bias(look)[0]]
-        known = [density.values for density in there if density is not None]
-        if not known:
-            return None
-        return np.asarray(
-            weights[:, None, None] * known[0] + (1 - weights[:, None, None]) * known[-1]
-        )
+        return [density.values for density in there if density is not None]
 
     def of_photo(self, look: Look) -> tuple[Density | None, float]:
         """All readers on the photo."""
