@@ -1,6 +1,6 @@
 """What `gestalt gaze study` says of simulated studies of readers where the truth is known.
 
-python -m benchmarks.gaze_studies [--studies STUDIES] [--processes PROCESSES]
+python -m benchmarks.gaze_studies [--studies N] [--processes N] [--only PART]
 
 Measures of trials are drawn with deviations of readers, photos, readers between ancestries, photos
 between groups, and trials (`MeasurePlan`). Without a true difference, p must be at most 0.05 in 5 %
@@ -11,7 +11,8 @@ cases between groups, and ratings (Roe and Metz 1997); the groups have the same 
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
@@ -26,8 +27,6 @@ from gestalt_space.gaze.study_power import LEVEL, MeasurePlan, binomial_share, d
 from gestalt_space.stats.multireader import Method, areas, difference
 
 PERMUTATIONS = 499
-FEWER = 2
-"""One in so many studies where there is a difference."""
 SEED = 50_000
 """Apart from the seeds of the tests."""
 USUAL = MeasurePlan()
@@ -85,46 +84,68 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--studies", type=int, default=1_000)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--only", choices=("measures", "accuracy", "power"))
     args = parser.parse_args()
-    seeds = range(SEED, SEED + args.studies)
-    rows: list[list[object]] = []
-    powers: list[list[object]] = []
-    with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool:
-        for case in CASES:
-            found = np.array(list(pool.map(measured, [case] * args.studies, seeds, chunksize=25)))
-            rows.append(null_row(case, found))
-            print(rows[-1], flush=True)
-        for readers, method in READINGS:
-            p = np.array(
-                list(
-                    pool.map(
-                        rated,
-                        [readers] * args.studies,
-                        [method] * args.studies,
-                        seeds,
-                        chunksize=25,
-                    )
-                )
-            )
-            name = f"accuracy, {readers[0]} + {readers[1]} readers, {readers[2]} cases, {method}"
-            rows.append([name, len(p), share(p), *("",) * 6])
-            print(rows[-1], flush=True)
-        for case in POWERS:
-            number = args.studies // FEWER
-            cases = [case] * number
-            found = np.array(list(pool.map(measured, cases, seeds[:number], chunksize=25)))
-            powers.append([case.name, number, share(found[:, 0, 0]), share(found[:, 0, 1])])
-            print(powers[-1], flush=True)
     command = f"python -m benchmarks.gaze_studies --studies {args.studies}"
-    header = (
+    with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool:
+        for name, part in (("measures", measures), ("accuracy", accuracy), ("power", powers)):
+            if args.only in (None, name):
+                header, rows = part(pool, args.studies)
+                keep(f"gaze-{name}", f"{command} --only {name}", header, rows)
+
+
+def measures(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[object]]]:
+    """How often the tests of measures find a difference that is not there."""
+    rows = []
+    for case in CASES:
+        rows.append(null_row(case, many(pool, case, studies)))
+        print(rows[-1], flush=True)
+    return (
         *("no difference of the groups", "studies"),
         *(f"{name}: p ≤ {LEVEL}, %" for name in EFFECTS),
         *(f"{name}, permutation" for name in EFFECTS),
         "true difference in the interval, %",
-    )
-    keep("gaze-studies", command, header, rows)
-    power_header = ("power", "studies", "mixed model, %", "permutation, %")
-    keep("gaze-power", command, power_header, powers)
+    ), rows
+
+
+def accuracy(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[object]]]:
+    """Likewise the test of accuracy."""
+    rows: list[list[object]] = []
+    for readers, method in READINGS:
+        counts, methods = [readers] * studies, [method] * studies
+        p = np.array(list(pool.map(rated, counts, methods, seeds(studies), chunksize=25)))
+        rows.append([f"{readers[0]} + {readers[1]}", readers[2], method, studies, share(p)])
+        print(rows[-1], flush=True)
+    return ("readers", "cases", "covariances", "studies", f"p ≤ {LEVEL}, %"), rows
+
+
+def powers(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[object]]]:
+    """How often a difference is found that is there."""
+    rows: list[list[object]] = []
+    for case in POWERS:
+        found = many(pool, case, studies)
+        plan = case.plan
+        rows.append(
+            [
+                f"{plan.group:g}",
+                f"{plan.readers[0]} + {plan.readers[1]}",
+                sum(plan.photos),
+                studies,
+                *(share(found[:, 0, column]) for column in (0, 1)),
+            ]
+        )
+        print(rows[-1], flush=True)
+    return ("difference", "readers", "photos", "studies", "mixed model, %", "permutation, %"), rows
+
+
+def many(pool: Executor, case: Case, studies: int) -> NDArray[np.float64]:
+    """`(studies, effects, 3)`, as `measured` gives them."""
+    return np.array(list(pool.map(measured, [case] * studies, seeds(studies), chunksize=25)))
+
+
+def seeds(studies: int) -> range:
+    """Of the studies."""
+    return range(SEED, SEED + studies)
 
 
 def measured(case: Case, seed: int) -> NDArray[np.float64]:
