@@ -227,6 +227,16 @@ def test_designs_that_cannot_be_compared_are_refused(
     assert refused.value.hint
 
 
+def test_names_that_differ_between_tables_are_said(tmp_path: Path) -> None:
+    path = table(tmp_path, ROWS)
+    with pytest.raises(UsageError) as refused:
+        read_measures(path, ancestries={"p0.jpg": "x", "p1.jpg": "y"})
+    assert "no measure is left (36 of photos without an ancestry)" in refused.value.message
+    assert "such as r0 and p0" in refused.value.hint
+    with pytest.raises(UsageError, match="36 of readers without a group"):
+        read_measures(path, groups={})
+
+
 def test_two_of_three_groups_can_be_compared(tmp_path: Path) -> None:
     rows = [row.replace(",B,", ",C,") if row[1] in "5" else row for row in ROWS]
     rows += [row.replace("r5", "r6") for row in rows if row.startswith("r5")]
