@@ -1,6 +1,6 @@
 """What `gestalt gaze study` says of simulated studies of readers where the truth is known.
 
-python -m benchmarks.gaze_studies [--studies STUDIES] [--processes PROCESSES]
+python -m benchmarks.gaze_studies [--studies N] [--processes N] [--only PART]
 
 Measures of trials are drawn with deviations of readers, photos, readers between ancestries, photos
 between groups, and trials (`MeasurePlan`). Without a true difference, p must be at most 0.05 in 5 %
@@ -11,7 +11,8 @@ cases between groups, and ratings (Roe and Metz 1997); the groups have the same 
 from __future__ import annotations
 
 import argparse
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 
@@ -20,7 +21,8 @@ from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from benchmarks.table import keep
-from gestalt_space.gaze.reader_study import EFFECTS, EffectName, study_effects
+from gestalt_space.gaze.crossed_trials import EFFECTS, EffectName
+from gestalt_space.gaze.reader_study import study_effects
 from gestalt_space.gaze.study_power import LEVEL, MeasurePlan, binomial_share, draw_trials
 from gestalt_space.stats.multireader import Method, areas, difference
 
@@ -33,32 +35,34 @@ USUAL = MeasurePlan()
 @dataclass(frozen=True)
 class Case:
     """A kind of study. `skewed`: measures are exponentials of normal ones, analysed on the log
-    scale; `raw`: likewise, but analysed as they are."""
+    scale; `more`: standard deviation that readers of the first group have besides."""
 
     name: str
     plan: MeasurePlan
     skewed: bool = False
-    raw: bool = False
+    more: float = 0.0
 
 
 CASES = (
     Case("12 + 12 readers, 40 photos", USUAL),
-    Case("ancestry differs by 10", replace(USUAL, ancestry=10)),
     Case("6 + 18 readers, 10 % of trials lost", replace(USUAL, readers=(6, 18), missing=0.1)),
+    Case("6 + 18 readers, the smaller group varies more", replace(USUAL, readers=(6, 18)), more=12),
     Case("12 + 12 readers, 30 + 10 photos", replace(USUAL, photos=(30, 10))),
     Case("4 + 4 readers, 12 photos", replace(USUAL, readers=(4, 4), photos=(6, 6))),
-    Case("photos differ by group, SD 6", replace(USUAL, photo_by_group_sd=6)),
-    Case("readers differ by ancestry, SD 8", replace(USUAL, reader_by_ancestry_sd=8)),
     Case(
-        "no differences by ancestry or group",
+        "ancestry differs by 10, photos differ by group (SD 6)",
+        replace(USUAL, ancestry=10, photo_by_group_sd=6),
+    ),
+    Case("readers differ by ancestry (SD 8)", replace(USUAL, reader_by_ancestry_sd=8)),
+    Case(
+        "no differences of readers by ancestry, or photos by group",
         replace(USUAL, reader_by_ancestry_sd=0, photo_by_group_sd=0),
     ),
     Case(
         "trials vary, nothing else",
         replace(USUAL, reader_sd=0, photo_sd=0, reader_by_ancestry_sd=0, photo_by_group_sd=0),
     ),
-    Case("times, log scale", USUAL, skewed=True),
-    Case("times, not on the log scale", USUAL, skewed=True, raw=True),
+    Case("times, on the log scale", USUAL, skewed=True),
 )
 POWERS = (
     Case("difference 5", replace(USUAL, group=5)),
@@ -67,52 +71,81 @@ POWERS = (
     Case("difference 10, 20 photos", replace(USUAL, group=10, photos=(10, 10))),
     Case("difference 15", replace(USUAL, group=15)),
 )
-READINGS = ((12, 12, 40), (5, 15, 40), (4, 4, 60))
-"""Readers of the two groups, and cases, half of them patients."""
+READINGS: tuple[tuple[tuple[int, int, int], Method], ...] = (
+    ((12, 12, 40), "delong"),
+    ((12, 12, 40), "jackknife"),
+    ((5, 15, 40), "delong"),
+    ((4, 4, 60), "delong"),
+)
+"""Readers of the two groups and cases, half of them patients; and the method of covariances."""
 
 
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--studies", type=int, default=1_000)
     parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--only", choices=("measures", "accuracy", "power"))
     args = parser.parse_args()
-    seeds = range(SEED, SEED + args.studies)
-    rows: list[list[object]] = []
-    powers: list[list[object]] = []
-    with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool:
-        for case in CASES:
-            found = np.array(list(pool.map(measured, [case] * args.studies, seeds, chunksize=25)))
-            rows.append(null_row(case, found))
-            print(rows[-1], flush=True)
-        for readers in READINGS:
-            for method in ("delong", "jackknife"):
-                chosen = list(
-                    pool.map(
-                        rated,
-                        [readers] * args.studies,
-                        [method] * args.studies,
-                        seeds,
-                        chunksize=25,
-                    )
-                )
-                p = np.array(chosen)
-                name = f"accuracy, {readers[0]} + {readers[1]} readers, {readers[2]} cases"
-                rows.append([f"{name}, {method}", len(p), share(p), *("",) * 6])
-                print(rows[-1], flush=True)
-        for case in POWERS:
-            found = np.array(list(pool.map(measured, [case] * args.studies, seeds, chunksize=25)))
-            powers.append([case.name, len(found), share(found[:, 0, 0]), share(found[:, 0, 1])])
-            print(powers[-1], flush=True)
     command = f"python -m benchmarks.gaze_studies --studies {args.studies}"
-    header = (
+    with ProcessPoolExecutor(args.processes, mp_context=get_context("spawn")) as pool:
+        for name, part in (("measures", measures), ("accuracy", accuracy), ("power", powers)):
+            if args.only in (None, name):
+                header, rows = part(pool, args.studies)
+                keep(f"gaze-{name}", f"{command} --only {name}", header, rows)
+
+
+def measures(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[object]]]:
+    """How often the tests of measures find a difference that is not there."""
+    rows = []
+    for case in CASES:
+        rows.append(null_row(case, many(pool, case, studies)))
+        print(rows[-1], flush=True)
+    return (
         *("no difference of the groups", "studies"),
         *(f"{name}: p ≤ {LEVEL}, %" for name in EFFECTS),
         *(f"{name}, permutation" for name in EFFECTS),
         "true difference in the interval, %",
-    )
-    keep("gaze-studies", command, header, rows)
-    power_header = ("power", "studies", "mixed model, %", "permutation, %")
-    keep("gaze-power", command, power_header, powers)
+    ), rows
+
+
+def accuracy(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[object]]]:
+    """Likewise the test of accuracy."""
+    rows: list[list[object]] = []
+    for readers, method in READINGS:
+        counts, methods = [readers] * studies, [method] * studies
+        p = np.array(list(pool.map(rated, counts, methods, seeds(studies), chunksize=25)))
+        rows.append([f"{readers[0]} + {readers[1]}", readers[2], method, studies, share(p)])
+        print(rows[-1], flush=True)
+    return ("readers", "cases", "covariances", "studies", f"p ≤ {LEVEL}, %"), rows
+
+
+def powers(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[object]]]:
+    """How often a difference is found that is there."""
+    rows: list[list[object]] = []
+    for case in POWERS:
+        found = many(pool, case, studies)
+        plan = case.plan
+        rows.append(
+            [
+                f"{plan.group:g}",
+                f"{plan.readers[0]} + {plan.readers[1]}",
+                sum(plan.photos),
+                studies,
+                *(share(found[:, 0, column]) for column in (0, 1)),
+            ]
+        )
+        print(rows[-1], flush=True)
+    return ("difference", "readers", "photos", "studies", "mixed model, %", "permutation, %"), rows
+
+
+def many(pool: Executor, case: Case, studies: int) -> NDArray[np.float64]:
+    """`(studies, effects, 3)`, as `measured` gives them."""
+    return np.array(list(pool.map(measured, [case] * studies, seeds(studies), chunksize=25)))
+
+
+def seeds(studies: int) -> range:
+    """Of the studies."""
+    return range(SEED, SEED + studies)
 
 
 def measured(case: Case, seed: int) -> NDArray[np.float64]:
@@ -122,19 +155,20 @@ def measured(case: Case, seed: int) -> NDArray[np.float64]:
     if case.skewed:
         # Of a spread as first fixations have: a factor of 1.6 between trials.
         trials = replace(trials, value=np.exp((trials.value - case.plan.mean) / 30))
+    if case.more:
+        deviations = case.more * np.random.default_rng([seed, 1]).normal(size=len(trials.is_second))
+        deviations[trials.is_second] = 0
+        trials = replace(trials, value=trials.value + deviations[trials.reader])
     true: dict[EffectName, float] = {
         "group": case.plan.group,
         "ancestry": case.plan.ancestry,
         "group x ancestry": case.plan.both,
     }
     with threadpool_limits(1):
-        effects = study_effects(
-            trials, log=case.skewed and not case.raw, permutations=PERMUTATIONS, seed=seed
-        )
+        effects = study_effects(trials, log=case.skewed, permutations=PERMUTATIONS, seed=seed)
     found = []
     for one in effects:
         value = np.exp(true[one.effect] / 30) if case.skewed else true[one.effect]
-        value = 0.0 if case.raw else value
         inside = one.estimate.low <= value <= one.estimate.high
         found.append([one.p, one.p_permuted, float(inside)])
     return np.array(found)

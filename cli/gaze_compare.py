@@ -61,9 +61,9 @@ def compare(
     """Compare where a model, and where groups of readers look.
 
     The fixations of the readers of each group are compared with the maps of a model, and with what
-    the readers of other groups looked at. Two lines show what can be expected: the centre bias, at
-    least (other readers on other photos); and other readers of the group on the same photo, at
-    most. Without --readers, all readers are one group.
+    the readers of other groups looked at. Three lines show what can be expected: the centre bias
+    (other readers on other photos), other readers of the group on the same photo, and the ceiling,
+    which is the best mixture of both. Without --readers, all readers are one group.
     """
     from gestalt_space.gaze.agreement import agreements
     from gestalt_space.gaze.look_tables import read_looks

@@ -2,9 +2,11 @@
 another, beside what is to be had at least and at most.
 
 At least: the centre bias, what other readers looked at on other photos. It knows nothing of the
-photo. At most: what other readers of the same group looked at on the same photo, each reader left
-out in turn. A model that is below the centre bias has found nothing of the photo; one at the
-ceiling agrees with a reader as much as readers agree with each other.
+photo, so a model that is below it has found nothing of the photo. At most: the ceiling, what is
+known from readers. Other readers on the same photo are few, and their density is rough; so the
+ceiling is a mixture of it and the centre bias (the gold standard of Kümmerer 2018). Its weight is
+the one under which the fixations of the remaining readers are the most likely. Each reader is left
+out in turn.
 
 All are compared with the same fixations, reader by reader and photo by photo. Means are over the
 photos of a reader, then over readers, and intervals are over readers. All photos have one grid, the
@@ -16,6 +18,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import astuple, dataclass, fields
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,7 +39,13 @@ from gestalt_space.gaze.comparison import (
 from gestalt_space.stats.estimates import LEVEL, Estimate
 
 CENTRE_BIAS = "centre bias"
-CEILING = "other readers"
+OTHERS = "other readers"
+CEILING = "ceiling"
+_WEIGHTS = np.linspace(0, 1, 21)
+"""Of other readers on the same photo in the ceiling."""
+
+
+Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -107,7 +116,8 @@ def agreements(
     salient: float = SALIENT,
 ) -> list[Agreement]:
     """The agreement with the readers of `looks`: of the centre bias, of the `models` by name, whose
-    maps are by photo, of other `groups` of readers by name, and of the ceiling, in this order.
+    maps are by photo, of other `groups` of readers by name, of other readers of the same group, and
+    of the ceiling, in this order.
 
     `sd`: standard deviation of the densities of fixations, in pixels. Photos without a map are left
     out for that model. Raises `ValueError` for one reader or one photo, for two grids, and for a
@@ -136,7 +146,8 @@ def agreements(
     for name, others in (groups or {}).items():
         source = _Counted([look for look in others if len(look.fixated)], sd)
         rows.append(_measured(name, looks, source.of_photo, counted, sd, salient))
-    rows.append(_measured(CEILING, looks, counted.others, counted, sd, salient))
+    rows.append(_measured(OTHERS, looks, counted.others, counted, sd, salient))
+    rows.append(_measured(CEILING, looks, counted.ceiling, counted, sd, salient))
     return rows
 
 
@@ -169,6 +180,36 @@ class _Counted:
         readers = {other.reader for other in self.looks if other.photo == look.photo}
         return _density(self.by_photo[look.photo] - own), float(len(readers - {look.reader}))
 
+    def ceiling(self, look: Look) -> tuple[Density | None, float]:
+        """A mixture of the two, of the weight that is best for all readers but this one."""
+        likelihoods = self._likelihoods
+        rest = sum(of for reader, of in likelihoods.items() if reader != look.reader)
+        weight = float(_WEIGHTS[int(np.argmax(rest))])
+        parts = self._parts(look)
+        if not parts:
+            return None, math.nan
+        mixed = weight * parts[0] + (1 - weight) * parts[-1]
+        return Density.of_map(mixed), self.others(look)[1]
+
+    @cached_property
+    def _likelihoods(self) -> dict[str, Floats]:
+        """The log-likelihood of each reader's fixations under each weight of the mixture."""
+        found: dict[str, Floats] = {}
+        for look in self.looks:
+            at = look.fixated
+            parts = [values[at.rows, at.columns] for values in self._parts(look)]
+            if parts:
+                mixed = _WEIGHTS[:, None] * parts[0] + (1 - _WEIGHTS[:, None]) * parts[-1]
+                # A fixation where nobody else looked would rule out all weights.
+                of = np.log(np.maximum(mixed, 1e-12)).sum(axis=1)
+                found[look.reader] = found.get(look.reader, np.zeros(len(_WEIGHTS))) + of
+        return found
+
+    def _parts(self, look: Look) -> list[Floats]:
+        """The densities of other readers on the photo, and elsewhere; those that there are."""
+        there = [self.others(look)[0], self.centre_bias(look)[0]]
+        return [density.values for density in there if density is not None]
+
     def of_photo(self, look: Look) -> tuple[Density | None, float]:
         """All readers on the photo."""
         if look.photo not in self.by_photo:
@@ -187,7 +228,7 @@ class _Counted:
             *look.fixated.shape,
         )
 
-    def _own(self, look: Look) -> NDArray[np.float64]:
+    def _own(self, look: Look) -> Floats:
         return np.asarray(
             sum(
                 (
@@ -199,14 +240,14 @@ class _Counted:
             )
         )
 
-    def _sums(self, names: Sequence[str]) -> dict[str, NDArray[np.float64]]:
-        found: dict[str, NDArray[np.float64]] = {}
+    def _sums(self, names: Sequence[str]) -> dict[str, Floats]:
+        found: dict[str, Floats] = {}
         for name, one in zip(names, self.blurred, strict=True):
             found[name] = found[name] + one if name in found else one
         return found
 
 
-def _density(values: NDArray[np.float64]) -> Density | None:
+def _density(values: Floats) -> Density | None:
     # Differences of sums leave rounding, of either sign, where nobody looked.
     clean = np.where(values > 1e-12 * max(float(values.max()), 0.0), values, 0.0)
     return Density.of_map(clean) if clean.any() else None
@@ -238,7 +279,7 @@ def _measured(
     )
 
 
-def _mean(values: NDArray[np.float64]) -> Estimate:
+def _mean(values: Floats) -> Estimate:
     """The mean over readers, with Student's interval."""
     from scipy.special import stdtrit
 

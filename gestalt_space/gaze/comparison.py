@@ -61,17 +61,6 @@ class Fixated:
         """Rows and columns of the grid."""
         return self.height, self.width
 
-    def and_(self, other: Fixated) -> Fixated:
-        """The fixations of both. Raises `ValueError` for two grids."""
-        if self.shape != other.shape:
-            raise ValueError(f"grids of {self.shape} and {other.shape} pixels")
-        return Fixated(
-            np.concatenate([self.rows, other.rows]),
-            np.concatenate([self.columns, other.columns]),
-            self.height,
-            self.width,
-        )
-
 
 @dataclass(frozen=True)
 class Density:

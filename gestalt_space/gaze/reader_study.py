@@ -10,43 +10,25 @@ holds for the photos (or the readers) of the study only, so it may reject where 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeAlias
+from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
+from gestalt_space.gaze.crossed_trials import CrossedTrials, EffectName, Floats, Numbers
+from gestalt_space.gaze.reader_permutation import permuted
 from gestalt_space.gaze.reader_tables import Measures
 from gestalt_space.progress import Progress, no_progress
 from gestalt_space.stats.adjustment import holm
 from gestalt_space.stats.crossed_effects import CrossedFit, fit_crossed
 from gestalt_space.stats.estimates import Estimate
-from gestalt_space.stats.permutation import PERMUTATIONS, Stratum, draw_groups, p_value
+from gestalt_space.stats.permutation import PERMUTATIONS
 
-EffectName: TypeAlias = Literal["group", "ancestry", "group x ancestry"]
-EFFECTS: tuple[EffectName, ...] = ("group", "ancestry", "group x ancestry")
 FEWEST = 2
 """Readers of a group, and photos of an ancestry."""
-
-Floats = NDArray[np.float64]
-Numbers = NDArray[np.int64]
-Flags = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class CrossedTrials:
-    """A measure of trials `(n,)`: numbers of readers and photos, and values. `is_second` `(r,)`:
-    whether a reader is in the second group; `is_other` `(p,)`: whether a photo is of the second
-    ancestry, None if there is one only."""
-
-    reader: Numbers
-    photo: Numbers
-    value: Floats
-    is_second: Flags
-    is_other: Flags | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +197,7 @@ def study_effects(
     # Thousands of products of small matrices, which several threads make slower.
     with threadpool_limits(1):
         fit = fit_trials(trials)
-        permuted = _permuted(trials, permutations, seed) if permutations else {}
+        by_permutation = permuted(trials, permutations, seed) if permutations else {}
     signs: dict[EffectName, int] = {"group": 1}
     if trials.is_other is not None:
         signs = {"group": 1, "ancestry": 2, "group x ancestry": 3}
@@ -237,7 +219,7 @@ def study_effects(
                 estimate=estimate,
                 freedom=effect.freedom,
                 p=effect.p,
-                p_permuted=permuted.get(name, math.nan),
+                p_permuted=by_permutation.get(name, math.nan),
                 exchanged="photos" if name == "ancestry" else "readers",
                 p_adjusted=math.nan,
                 readers=len(np.unique(trials.reader)),
@@ -254,17 +236,27 @@ def study_effects(
 
 def fit_trials(trials: CrossedTrials) -> CrossedFit:
     """The model of a measure: mean, group, ancestry and both (each ±½, positive for the first), and
-    random effects of readers, photos, readers by ancestry, and photos by group."""
+    random effects of photos, photos by group, and, with a variance of their own in each group,
+    readers and readers by ancestry. With one variance for both groups, the test would find too
+    much where the smaller group varies more."""
     group = np.where(trials.is_second[trials.reader], -0.5, 0.5)
     fixed = [np.ones(len(group)), group]
-    factors = {"readers": trials.reader, "photos": trials.photo}
+    factors = _of_each("readers", trials.reader, group) | {"photos": trials.photo}
     if trials.is_other is not None:
         other = trials.is_other[trials.photo]
         ancestry = np.where(other, -0.5, 0.5)
         fixed += [ancestry, group * ancestry]
-        factors["readers by ancestry"] = trials.reader * 2 + other
+        factors |= _of_each("readers by ancestry", trials.reader * 2 + other, group)
     factors["photos by group"] = trials.photo * 2 + (group < 0)
     return fit_crossed(trials.value, np.column_stack(fixed), factors)
+
+
+def _of_each(name: str, levels: Numbers, group: Floats) -> dict[str, Numbers]:
+    """A factor of each group alone."""
+    return {
+        f"{name}, {which} group": np.where(inside, levels, -1)
+        for which, inside in (("first", group > 0), ("second", group < 0))
+    }
 
 
 def study_cells(
@@ -370,70 +362,6 @@ def _check_cells(trials: CrossedTrials) -> None:
                     raise ValueError(f"a group has fewer than two {what} with a value")
 
 
-def _permuted(trials: CrossedTrials, permutations: int, seed: int) -> dict[EffectName, float]:
-    """Two-sided p-values. The statistic is Welch's t of one figure of each unit, so that groups of
-    unequal variance are not taken for groups of unequal mean (Janssen 1997)."""
-    p: dict[EffectName, float] = {}
-    readers, photos = _additive(trials)
-    p["group"] = _exchange(readers, trials.is_second, permutations, seed)
-    if trials.is_other is not None:
-        p["ancestry"] = _exchange(photos, trials.is_other, permutations, seed)
-        parts = []
-        for other in (False, True):
-            inside = trials.is_other[trials.photo] == other
-            parts.append(
-                _additive(
-                    replace(
-                        trials,
-                        reader=trials.reader[inside],
-                        photo=trials.photo[inside],
-                        value=trials.value[inside],
-                    )
-                )[0]
-            )
-        p["group x ancestry"] = _exchange(parts[0] - parts[1], trials.is_second, permutations, seed)
-    return p
-
-
-def _additive(trials: CrossedTrials) -> tuple[Floats, Floats]:
-    """The figure of each reader, as if all had seen all photos, and of each photo, by least
-    squares; NaN for those without a value."""
-    r, p = len(trials.is_second), int(trials.photo.max()) + 1
-    if trials.is_other is not None:
-        p = len(trials.is_other)
-    design = np.zeros((len(trials.value), r + p))
-    rows = np.arange(len(trials.value))
-    design[rows, trials.reader] = 1
-    design[rows, r + trials.photo] = 1
-    found = np.linalg.lstsq(design, trials.value, rcond=None)[0]
-    found[design.sum(axis=0) == 0] = np.nan
-    return np.asarray(found[:r]), np.asarray(found[r:])
-
-
-def _exchange(figures: Floats, second: Flags, permutations: int, seed: int) -> float:
-    there = np.isfinite(figures)
-    values, first = figures[there], ~second[there]
-    values = values - values.mean()
-    strata = [Stratum(np.arange(len(values)), int(first.sum()))]
-    rng = np.random.default_rng(seed)
-    blocks = draw_groups(rng, strata, len(values), permutations)
-    drawn = np.concatenate([_welch(values, block.astype(np.float64)) for block in blocks])
-    return p_value(float(_welch(values, first[None].astype(np.float64))[0]), drawn)
-
-
-def _welch(values: Floats, first: Floats) -> Floats:
-    """The size of Welch's t `(m,)` of values `(n,)`, for rows `(m, n)` of who is in the first
-    group."""
-    found = []
-    for rows in (first, 1 - first):
-        count = rows.sum(axis=1)
-        mean = rows @ values / count
-        spread = np.maximum(rows @ values**2 / count - mean**2, 0) / (count - 1)
-        found.append((mean, spread))
-    gap = np.abs(found[0][0] - found[1][0])
-    return np.asarray(gap / np.sqrt(np.maximum(found[0][1] + found[1][1], 1e-300)))
-
-
 def _contrast(effect: EffectName, groups: Sequence[str], ancestries: Sequence[str]) -> str:
     group = " − ".join(groups)
     if effect == "group":
@@ -445,9 +373,8 @@ def _contrast(effect: EffectName, groups: Sequence[str], ancestries: Sequence[st
 def _adjusted(effects: Sequence[StudyEffect]) -> list[StudyEffect]:
     """Holm's adjustment over the areas of a measure, for each effect."""
     adjusted = list(effects)
-    kinds: Callable[[StudyEffect], tuple[str, str]] = lambda one: (one.measure, one.effect)  # noqa: E731
-    for kind in dict.fromkeys(map(kinds, effects)):
-        places = [place for place, one in enumerate(effects) if kinds(one) == kind]
-        for place, p in zip(places, holm([effects[one].p for one in places]), strict=True):
+    for kind in dict.fromkeys((one.measure, one.effect) for one in effects):
+        places = [n for n, one in enumerate(effects) if (one.measure, one.effect) == kind]
+        for place, p in zip(places, holm([effects[n].p for n in places]), strict=True):
             adjusted[place] = replace(adjusted[place], p_adjusted=p)
     return adjusted

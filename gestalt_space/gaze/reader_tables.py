@@ -144,6 +144,14 @@ def read_measures(
                     left[f"without {name}"] += 1
                 else:
                     rows.append(MeasureRow(*key, name, value))
+    if not rows:
+        told = "; ".join(f"{count:,} {what}" for what, count in left.items())
+        first = table.rows[0][1]
+        raise UsageError(
+            f"{table.name}: no measure is left ({told}).",
+            "Readers and photos must have the same names in all tables, such as "
+            f"{first[READER]} and {first[photo]}.",
+        )
     used = {row.reader for row in rows}, {row.photo for row in rows}
     return Measures(
         tuple(rows),

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from gestalt_space.errors import UsageError
-from gestalt_space.gaze.reader_study import EFFECTS, CrossedTrials, EffectName, study_effects
+from gestalt_space.gaze.crossed_trials import EFFECTS, CrossedTrials, EffectName
+from gestalt_space.gaze.reader_study import study_effects
 from gestalt_space.progress import Progress, no_progress
 from gestalt_space.stats.estimates import Estimate
 
 LEVEL = 0.05
 STUDIES = 500
-FEWEST_STUDIES = 50
 
 
 @dataclass(frozen=True, slots=True)

@@ -107,7 +107,7 @@ class SimulatedReader:
 def draw_readers(plan: ReadersPlan, faces: Sequence[ShownFace]) -> tuple[SimulatedReader, ...]:
     """The readers of a plan, each of whom sees every face once, in a random order. The same plan
     and faces give the same. Raises `UsageError` for a plan that cannot be."""
-    check_plan(plan, faces)
+    _check(plan, faces)
     faces_rng = np.random.default_rng([plan.seed, 1])
     hard = plan.hard_sd * faces_rng.normal(size=len(faces))
     deviations = np.exp(plan.face_sd * faces_rng.normal(size=(len(faces), len(AREAS))))
@@ -149,7 +149,7 @@ def group_attention(plan: ReadersPlan, group: int) -> Floats:
     return found
 
 
-def check_plan(plan: ReadersPlan, faces: Sequence[ShownFace]) -> None:
+def _check(plan: ReadersPlan, faces: Sequence[ShownFace]) -> None:
     """Raises `UsageError` for a plan that cannot be."""
     if len(set(plan.groups)) != 2 or not all(plan.groups):
         raise UsageError("There are two groups, with two names.", "Write NAME,NAME.")

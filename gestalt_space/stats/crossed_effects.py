@@ -12,17 +12,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.stats.estimates import LEVEL, Estimate
 
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
+
 Floats = NDArray[np.float64]
 Numbers = NDArray[np.int64]
 
 _MOST_RATIO = 1e6
 """Largest variance of a factor, in residual variances."""
+_START = 0.1
 _NONE = 1e-6
 """A ratio below this is on the border: the component counts as 0."""
 
@@ -74,22 +79,30 @@ def student(value: float, error: float, freedom: float) -> Effect:
 
 def fit_crossed(values: Floats, fixed: Floats, factors: Mapping[str, Numbers]) -> CrossedFit:
     """The model of values `(n,)` with fixed effects `(n, p)` of full rank, and random factors, each
-    the number of a level `(n,)`. Raises `ValueError` if there are no more values than fixed
-    effects, or if the values do not vary."""
+    the number of a level `(n,)`, negative for values without one: a factor of one group only lets
+    the groups vary unequally. Raises `ValueError` if there are no more values than fixed effects,
+    or if the values do not vary."""
     from scipy.optimize import minimize
 
     model = _Model(values, fixed, factors)
-    count = len(factors)
-    start = np.full(count, 0.3)
+    start = np.full(len(factors), _START)
+    # In these units the deviance is about as steep in all directions, which halves the steps.
+    unit = 1 / np.sqrt(np.maximum(_Solved(model, start).steepness, 1e-12))
+
+    def deviance(scaled: Floats) -> tuple[float, Floats]:
+        solved = _Solved(model, scaled * unit)
+        return solved.deviance, solved.slope * unit
+
     found = minimize(
-        model.deviance_and_slope,
-        start,
+        deviance,
+        start / unit,
         jac=True,
         method="L-BFGS-B",
-        bounds=[(0.0, _MOST_RATIO)] * count,
-        options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-7},
+        bounds=[(0.0, _MOST_RATIO / one) for one in unit],
+        options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-6},
     )
-    ratios = np.where(found.x < _NONE, 0.0, found.x)
+    found_ratios = found.x * unit
+    ratios = np.where(found_ratios < _NONE, 0.0, found_ratios)
     return model.fit(ratios)
 
 
@@ -102,13 +115,11 @@ class _Model:
         self.free = len(values) - fixed.shape[1]
         if self.free < 1:
             raise ValueError(f"{len(values)} values are not enough for {fixed.shape[1]} effects")
-        places = [np.unique(levels, return_inverse=True)[1] for levels in factors.values()]
-        sizes = [int(place.max()) + 1 for place in places]
-        self.factor = np.repeat(np.arange(len(sizes)), sizes)
-        starts = np.concatenate([[0], np.cumsum(sizes)])[:-1]
-        indicators = np.zeros((len(values), len(self.factor)))
-        for start, place in zip(starts, places, strict=True):
-            indicators[np.arange(len(values)), start + place] = 1
+        from scipy.sparse import hstack
+
+        blocks = [_indicators(levels) for levels in factors.values()]
+        self.factor = np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks])
+        indicators = hstack(blocks, format="csr")
         # Of the order of 1, whatever the unit of the values.
         self.scale = float(np.std(values))
         if not self.scale > 1e-12 * max(1.0, float(np.abs(values).max())):
@@ -116,16 +127,12 @@ class _Model:
         scaled = (values - values.mean()) / self.scale
         self.mean = float(values.mean())
         self.to_mean = np.linalg.lstsq(fixed, np.ones(len(values)), rcond=None)[0]
-        self.levels = indicators.T @ indicators
+        self.levels = (indicators.T @ indicators).toarray()
         self.fixed = fixed.T @ fixed
-        self.fixed_levels = fixed.T @ indicators
+        self.fixed_levels = np.asarray((indicators.T @ fixed).T)
         self.fixed_values = fixed.T @ scaled
         self.levels_values = indicators.T @ scaled
         self.square = float(scaled @ scaled)
-
-    def deviance_and_slope(self, ratios: Floats) -> tuple[float, Floats]:
-        solved = _Solved(self, ratios)
-        return solved.deviance, solved.slope
 
     def fit(self, ratios: Floats) -> CrossedFit:
         solved = _Solved(self, ratios)
@@ -145,21 +152,32 @@ class _Model:
         )
 
 
+def _indicators(levels: Numbers) -> csr_array:
+    """A column for each level `(n, l)`."""
+    from scipy.sparse import csr_array
+
+    rows = np.flatnonzero(levels >= 0)
+    columns = np.unique(levels[rows], return_inverse=True)[1]
+    size = (len(levels), int(columns.max()) + 1)
+    return csr_array((np.ones(len(rows)), (rows, columns)), shape=size)
+
+
 class _Solved:
     """The model at given ratios. V is the covariance in residual variances, P the projection that
     removes the fixed effects."""
 
     def __init__(self, model: _Model, ratios: Floats):
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg import cholesky, solve_triangular
 
         self.model, self.ratios = model, ratios
         roots = np.sqrt(ratios)[model.factor]
         core = roots[:, None] * model.levels * roots
         core[np.diag_indices_from(core)] += 1
-        factor = cho_factor(core, lower=True)
+        factor = cholesky(core, lower=True, check_finite=False)
         beside = np.column_stack([model.levels, model.fixed_levels.T, model.levels_values])
         weighted = roots[:, None] * beside
-        inner = weighted.T @ cho_solve(factor, weighted)
+        half = solve_triangular(factor, weighted, lower=True, check_finite=False)
+        inner = half.T @ half
         q, p = len(roots), len(model.fixed)
         levels, fixed = slice(0, q), slice(q, q + p)
         self.levels = model.levels - inner[levels, levels]
@@ -171,7 +189,7 @@ class _Solved:
         self.coefficients = self.covariance @ fixed_values
         rest = model.square - inner[-1, -1] - float(fixed_values @ self.coefficients)
         self.residual = max(rest, 1e-300) / model.free
-        log_core = 2 * float(np.log(np.diag(factor[0])).sum())
+        log_core = 2 * float(np.log(np.diag(factor)).sum())
         log_fixed = float(np.linalg.slogdet(fixed_square)[1])
         # Z'PZ and Z'Py.
         self.projected = self.levels - self.fixed_levels.T @ self.covariance @ self.fixed_levels
@@ -184,6 +202,12 @@ class _Solved:
         """Of the deviance, by ratio."""
         traces = self._by_factor(np.diag(self.projected))
         return np.asarray(traces - self._by_factor(self.reach**2) / self.residual)
+
+    @property
+    def steepness(self) -> Floats:
+        """About the curvature of the deviance, by ratio, but for a constant."""
+        own = self.model.factor[:, None] == self.model.factor
+        return self._by_factor((self.projected**2 * own).sum(axis=1))
 
     def curvature(self, components: Floats, active: NDArray[np.int64]) -> tuple[Floats, Floats]:
         """For the components that are not 0, and the residual variance as the last: the slopes

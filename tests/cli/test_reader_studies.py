@@ -115,7 +115,7 @@ def test_agreement_stands_between_the_centre_bias_and_the_ceiling(gestalt: Comma
     assert_valid(ran.document)
     [of_a, _] = ran.document["groups"]
     nss = {one["candidate"]: one["nss"]["value"] for one in of_a["candidates"]}
-    assert list(nss) == ["centre bias", "sees", "group B", "other readers"]
+    assert list(nss) == ["centre bias", "sees", "group B", "other readers", "ceiling"]
     assert nss["centre bias"] < nss["sees"]
     assert nss["centre bias"] < nss["group B"]
     assert {one["what"]: one["count"] for one in ran.document["left_out"]} == {

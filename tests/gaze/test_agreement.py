@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gestalt_space.gaze.agreement import CEILING, CENTRE_BIAS, Agreement, Look, agreements
+from gestalt_space.gaze.agreement import CEILING, CENTRE_BIAS, OTHERS, Agreement, Look, agreements
 from gestalt_space.gaze.comparison import Density, Fixated
 
 HEIGHT, WIDTH = 60, 60
@@ -50,7 +50,7 @@ def test_the_ceiling_is_above_the_centre_bias_and_a_blind_model_below_a_seeing_o
     found = by_name(
         agreements(readers(6, 1), sd=3, models={"sees": model(MARKS), "blind": model(elsewhere)})
     )
-    assert list(found) == [CENTRE_BIAS, "sees", "blind", CEILING]
+    assert list(found) == [CENTRE_BIAS, "sees", "blind", OTHERS, CEILING]
     assert found[CEILING].nss.low > found[CENTRE_BIAS].nss.high
     assert found["sees"].nss.low > found["blind"].nss.high
     assert found[CEILING].kl.value < found[CENTRE_BIAS].kl.value < found["blind"].kl.value
@@ -74,12 +74,25 @@ def expected_nss(looks: list[Look], others: Callable[[Look, Look], bool]) -> flo
     return float(np.mean(found))
 
 
-def test_the_ceiling_is_what_other_readers_looked_at_on_the_same_photo() -> None:
+def test_other_readers_are_those_on_the_same_photo() -> None:
     looks = readers(3, 2)
     expected = expected_nss(
         looks, lambda it, one: it.photo == one.photo and it.reader != one.reader
     )
-    assert by_name(agreements(looks, sd=3))[CEILING].nss.value == pytest.approx(expected)
+    assert by_name(agreements(looks, sd=3))[OTHERS].nss.value == pytest.approx(expected)
+
+
+def test_the_ceiling_takes_from_the_centre_bias_what_few_readers_do_not_know() -> None:
+    """Readers who look at nothing special of a photo, and at twelve places of it each."""
+    rng = np.random.default_rng(7)
+    alike = [look(f"r{n}", photo, rng, (30, 30)) for n in range(5) for photo in PHOTOS]
+    found = by_name(agreements(alike, sd=1.5))
+    assert found[CEILING].kl.value < found[OTHERS].kl.value
+    assert found[CEILING].nss.value >= found[CENTRE_BIAS].nss.value - 0.05
+    # Where photos differ, it is hardly below what the readers of the photo know.
+    special = by_name(agreements(readers(8, 3), sd=3))
+    assert special[CEILING].nss.value > special[CENTRE_BIAS].nss.value + 0.5
+    assert special[CEILING].nss.value > special[OTHERS].nss.value - 0.3
 
 
 def test_the_centre_bias_knows_neither_the_photo_nor_the_reader() -> None:

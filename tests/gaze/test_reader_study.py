@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import UsageError
-from gestalt_space.gaze.reader_study import CrossedTrials, study, study_effects
+from gestalt_space.gaze.crossed_trials import CrossedTrials
+from gestalt_space.gaze.reader_study import study, study_effects
 from gestalt_space.gaze.reader_tables import read_ancestries, read_groups, read_measures
 from gestalt_space.gaze.study_power import MeasurePlan, draw_trials, power
 
@@ -226,6 +227,16 @@ def test_designs_that_cannot_be_compared_are_refused(
     assert refused.value.hint
 
 
+def test_names_that_differ_between_tables_are_said(tmp_path: Path) -> None:
+    path = table(tmp_path, ROWS)
+    with pytest.raises(UsageError) as refused:
+        read_measures(path, ancestries={"p0.jpg": "x", "p1.jpg": "y"})
+    assert "no measure is left (36 of photos without an ancestry)" in refused.value.message
+    assert "such as r0 and p0" in refused.value.hint
+    with pytest.raises(UsageError, match="36 of readers without a group"):
+        read_measures(path, groups={})
+
+
 def test_two_of_three_groups_can_be_compared(tmp_path: Path) -> None:
     rows = [row.replace(",B,", ",C,") if row[1] in "5" else row for row in ROWS]
     rows += [row.replace("r5", "r6") for row in rows if row.startswith("r5")]
@@ -269,3 +280,16 @@ def test_power_rises_with_the_difference_and_is_the_level_without_one() -> None:
 def test_a_plan_that_cannot_be_analysed_has_no_power(plan: MeasurePlan, effect: str) -> None:
     with pytest.raises(UsageError, match="fewer than two"):
         power(plan, effect, studies=1)  # type: ignore[arg-type]
+
+
+def test_a_small_group_that_varies_more_is_not_taken_for_one_that_differs() -> None:
+    """With one variance for both groups, one study in seven found a difference."""
+    plan = MeasurePlan(readers=(4, 14), photos=(6, 6), reader_sd=0)
+    p = []
+    for seed in range(150):
+        trials = draw_trials(plan, seed)
+        spread = np.where(trials.is_second, 4, 16)
+        deviations = spread * np.random.default_rng(seed).normal(size=18)
+        varied = replace(trials, value=trials.value + deviations[trials.reader])
+        p.append(study_effects(varied, permutations=0)[0].p)
+    assert np.mean(np.array(p) < 0.05) < 0.1

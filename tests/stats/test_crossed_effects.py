@@ -138,3 +138,21 @@ def test_values_that_do_not_vary_or_are_too_few_are_refused() -> None:
 def test_a_value_without_an_error_is_certain() -> None:
     assert student(1.0, 0.0, 3.0).p == 0
     assert student(0.0, 0.0, 3.0).p == 1
+
+
+def test_groups_with_variances_of_their_own_are_compared_as_by_welch() -> None:
+    rng = np.random.default_rng(8)
+    _, factors = made(8)
+    reader = factors["readers"]
+    spread = np.where(np.arange(READERS) < READERS // 2, 12, 4)
+    values = (spread * rng.normal(size=READERS))[reader] + rng.normal(size=len(reader))
+    first = reader < READERS // 2
+    design = np.column_stack([np.ones(len(reader)), np.where(first, 0.5, -0.5)])
+    own = {"one": np.where(first, reader, -1), "other": np.where(first, -1, reader)}
+    fit = fit_crossed(values, design, own)
+    means = values.reshape(READERS, PHOTOS).mean(axis=1)
+    theirs = ttest_ind(means[: READERS // 2], means[READERS // 2 :], equal_var=False)
+    ours = fit.effect([0, 1])
+    assert fit.components["one"] > fit.components["other"] > 0
+    assert ours.freedom == pytest.approx(theirs.df, rel=1e-3)
+    assert ours.p == pytest.approx(theirs.pvalue, rel=1e-3)
