@@ -146,7 +146,7 @@ def truth(
         for place, face in enumerate(probes[term]):
             for method, kind in found:
                 look(found[method, kind], whole, broken, term, other, face, method, kind, place)
-        told = {method: sum(one.points[-people:]) for (method, _), one in found.items()}
+        told = {way: sum(one.points[-people:]) for way, one in found.items()}
         print(TERMS[term].label, told, flush=True)
     chances = [
         (chance_of_pointing(face.region), face.region.mean())

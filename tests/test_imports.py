@@ -212,6 +212,7 @@ def test_importing_the_package_loads_nothing_heavy():
         ),
         ("import gestalt_space.faces.registry", {"torch", "faiss", "onnxruntime", "insightface"}),
         ("import gestalt_space.home", {"torch", "faiss", "onnxruntime", "pyarrow"}),
+        ("import gestalt_space.explain.explanation", {"torch", "captum", "faiss", "onnxruntime"}),
     ],
 )
 def test_a_name_loads_no_more_than_it_needs(statement: str, kept_away: set[str]):

@@ -77,7 +77,7 @@ def _shown(made: Explanation, line: ExplainedLine, drawings: Drawings) -> _Shown
         bars = [
             ShareWithInterval(name, share.value, share.low, share.high) for name, share in shares
         ]
-        figure = shares_figure([("share of the map", bars)], dots=True, width=3.2)
+        figure = shares_figure([("share of the map", bars)], dots=True, width=2.2)
         chart = drawings.add(figure, f"Shares of regions for {title}")
     return _ShownLine(
         id=line.id,
