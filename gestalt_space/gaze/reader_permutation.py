@@ -3,6 +3,7 @@ photos."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +13,9 @@ from gestalt_space.stats.permutation import Stratum, draw_groups, p_value
 
 
 def permuted(trials: CrossedTrials, permutations: int, seed: int) -> dict[EffectName, float]:
-    """Two-sided p-values. The statistic is Welch's t of one figure of each unit, so that groups of
-    unequal variance are not taken for groups of unequal mean (Janssen 1997)."""
+    """Two-sided p-values; NaN if a group has fewer than two units with a figure. The statistic is
+    Welch's t of one figure of each unit, so that groups of unequal variance are not taken for
+    groups of unequal mean (Janssen 1997)."""
     p: dict[EffectName, float] = {}
     readers, photos = _additive(trials)
     p["group"] = _exchange(readers, trials.is_second, permutations, seed)
@@ -54,6 +56,8 @@ def _additive(trials: CrossedTrials) -> tuple[Floats, Floats]:
 def _exchange(figures: Floats, second: Flags, permutations: int, seed: int) -> float:
     there = np.isfinite(figures)
     values, first = figures[there], ~second[there]
+    if min(first.sum(), (~first).sum()) < 2:
+        return math.nan
     values = values - values.mean()
     strata = [Stratum(np.arange(len(values)), int(first.sum()))]
     rng = np.random.default_rng(seed)

@@ -3,6 +3,7 @@ analysed."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -293,3 +294,16 @@ def test_a_small_group_that_varies_more_is_not_taken_for_one_that_differs() -> N
         varied = replace(trials, value=trials.value + deviations[trials.reader])
         p.append(study_effects(varied, permutations=0)[0].p)
     assert np.mean(np.array(p) < 0.05) < 0.1
+
+
+def test_readers_who_each_saw_one_ancestry_have_no_permutation_of_the_interaction() -> None:
+    trials = draw_trials(MeasurePlan(readers=(4, 4), photos=(4, 4)), 1)
+    assert trials.is_other is not None
+    # Of each group, two readers see the photos of one ancestry, and two those of the other.
+    seen = (trials.reader % 2 == 1) == trials.is_other[trials.photo]
+    half = replace(
+        trials, reader=trials.reader[seen], photo=trials.photo[seen], value=trials.value[seen]
+    )
+    effects = {one.effect: one for one in study_effects(half, permutations=99)}
+    assert math.isnan(effects["group x ancestry"].p_permuted)
+    assert 0 < effects["group x ancestry"].p <= 1
