@@ -74,7 +74,8 @@ def report_sentences(report: GazeReport) -> list[str]:
         "Agreement was measured by NSS, AUC-Judd and shuffled AUC with fixations, and by CC, SIM, "
         f"KL and the IoU of the {report.salient:.0%} of pixels that were looked at most with "
         "densities (Bylinskii et al. 2019), beside the centre bias (other readers on other photos) "
-        "and other readers on the same photo."
+        "and a ceiling (other readers on the same photo, mixed with the centre bias by likelihood, "
+        "Kümmerer 2018)."
     )
     return [sentences, agreement]
 
