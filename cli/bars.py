@@ -142,7 +142,10 @@ def _show_nothing(done: int, whole: int | None = None) -> None:
 def _bar() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+    from rich.table import Column
     from rich.text import Text
+
+    whole = Column(no_wrap=True)
 
     class Figures(ProgressColumn):
         """See `figures`."""
@@ -151,9 +154,10 @@ def _bar() -> Progress:
             return Text(figures(task))
 
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        Figures(),
+        TextColumn("{task.description}", markup=False, table_column=whole),
+        # It gets shorter, so that words and figures stay on one line of a narrow terminal.
+        BarColumn(bar_width=None, table_column=Column(max_width=20)),
+        Figures(table_column=whole),
         console=Console(stderr=True, markup=False, emoji=False, highlight=False),
         transient=True,
         redirect_stdout=False,  # what programs read is left alone

@@ -64,6 +64,27 @@ def test_long_work_shows_what_is_done_how_fast_and_what_is_left(
     assert re.search(r"Drawing .*\d s", terminal.text)
 
 
+def test_a_bar_stays_on_one_line_of_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(bars, "SHOWN_AFTER", 0.01)
+    with bars.stages(quiet=False) as begin:
+        show = begin("Encoding simulated people", "people", 1_000_000)
+        for done in range(1, 6):
+            time.sleep(0.1)
+            show(100_000 * done, None)
+    shown = [line for line in re.split(r"[\r\n]+", terminal.text) if line.strip()]
+    assert any(re.search(r"━ 500,000 of 1,000,000 people, .* left *$", line) for line in shown)
+    assert all(line.startswith("Encoding simulated people ") for line in shown)
+
+
+def test_a_bar_has_twenty_characters_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(bars, "SHOWN_AFTER", 0.01)
+    work(pause=0.1)
+    assert {len(bar) for bar in re.findall("[━╸╺]+", terminal.text)} == {20}
+
+
 def test_nothing_where_no_terminal_is_and_with_quiet(
     monkeypatch: pytest.MonkeyPatch,
 ):
