@@ -316,7 +316,9 @@ def test_the_stored_terms_of_a_patient_count_too(
     assert fused["terms"]["used"] == 3
     assert [one["reason"] for one in fused["terms"]["ignored"]] == ["repeated"]
     assert fused["notes"] == [told]
-    assert told in gestalt(*words).out
+    shown = gestalt(*words).out
+    assert told in shown
+    assert "not used: HP:0000013, already among the terms" in shown
     with_exome = fused_of(gestalt("match", "--patient", "P0", "--vcf", vcf, "--json").document)
     assert with_exome["terms"]["used"] == 2
 
