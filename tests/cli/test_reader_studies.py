@@ -53,6 +53,23 @@ def test_faces_that_a_cohort_does_not_have(gestalt: Command) -> None:
     assert gestalt(*command, "--permutations", 99).code == 0
 
 
+def test_the_tables_of_a_study_fit_into_eighty_columns(
+    gestalt: Command, readers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    measures = gestalt("gaze", "study", readers / "measures.csv", "--permutations", 99)
+    ratings = gestalt("gaze", "study", "--ratings", readers / "ratings.csv")
+    heads = [
+        (measures, ["area", "measure", "effect", "estimate", "from", "to", "p", "p", "adj."]),
+        (ratings, ["group", "ancestry", "kind", "value", "from", "to", "p", "readers"]),
+    ]
+    for ran, head in heads:
+        assert ran.code == 0, ran.err
+        lines = ran.out.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert head in [line.split() for line in lines]
+
+
 def test_a_study_compares_looks_and_ratings(gestalt: Command, readers: Path) -> None:
     words = (
         *("gaze", "study", readers / "measures.csv", "--ratings", readers / "ratings.csv"),
