@@ -26,6 +26,9 @@ PROGRESS = "GESTALT_PROGRESS"
 EVERY = 0.1
 """Seconds between two such lines, at least."""
 
+WINDOW = 30.0
+"""Seconds from which on the speed is that of the last ones: those that rich keeps."""
+
 Show = Callable[[int, int | None], None]
 """Moves a bar: given what is done, and the whole where it is known."""
 
@@ -89,11 +92,21 @@ def figures(task: Task) -> str:
     unit = task.fields["unit"]
     of = "" if task.total is None or unit == "%" else f" of {task.total:,.0f}"
     parts = [f"{task.completed:,.0f}{of} {unit}"] if task.completed or of else []
-    if task.speed and unit != "%":
-        parts.append(f"{task.speed:,.0f}/s" if task.speed >= 1 else f"{1 / task.speed:,.0f} s each")
-    if task.time_remaining:
-        parts.append(f"{_time(task.time_remaining)} left")
+    speed = _speed(task)
+    if speed and unit != "%":
+        parts.append(f"{speed:,.0f}/s" if speed >= 1 else f"{1 / speed:,.0f} s each")
+    if speed and task.total and task.total > task.completed:
+        parts.append(f"{_time((task.total - task.completed) / speed)} left")
     return ", ".join(parts)
+
+
+def _speed(task: Task) -> float | None:
+    """What is done in a second: since the start, after half a minute in the last half minute. Work
+    ends in batches, so that a shorter while tells too much or too little."""
+    elapsed = task.elapsed or 0.0
+    if 0 < elapsed < WINDOW:
+        return task.completed / elapsed
+    return task.speed
 
 
 def _time(seconds: float) -> str:
@@ -142,7 +155,10 @@ def _show_nothing(done: int, whole: int | None = None) -> None:
 def _bar() -> Progress:
     from rich.console import Console
     from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn
+    from rich.table import Column
     from rich.text import Text
+
+    whole = Column(no_wrap=True)
 
     class Figures(ProgressColumn):
         """See `figures`."""
@@ -151,9 +167,10 @@ def _bar() -> Progress:
             return Text(figures(task))
 
     return Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=20),
-        Figures(),
+        TextColumn("{task.description}", markup=False, table_column=whole),
+        # It gets shorter, so that words and figures stay on one line of a narrow terminal.
+        BarColumn(bar_width=None, table_column=Column(max_width=20)),
+        Figures(table_column=whole),
         console=Console(stderr=True, markup=False, emoji=False, highlight=False),
         transient=True,
         redirect_stdout=False,  # what programs read is left alone

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 Exports = Annotated[
     list[Path],
     typer.Argument(
-        help="Exports: files, a folder of Pupil Labs, or a BIDS data set.",
+        help="Exports: files, a folder of Tobii exports, a folder of Pupil Labs, or a BIDS "
+        "data set.",
         metavar="EXPORT",
         show_default=False,
     ),

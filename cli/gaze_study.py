@@ -199,7 +199,7 @@ def _say_study(found: ReaderStudy) -> None:
     output.say(f"{readers}; {counted_text(found.photos, 'photo')}.")
     output.say(
         "p is of the mixed model, for other readers and other photos. p by permutation is for the "
-        "photos of this study (for its readers, in rows on ancestry). p adjusted counts the areas."
+        "photos of this study (for its readers, in rows on ancestry). p adj. counts the areas."
     )
     for one in found.skipped:
         output.say(f"{one.measure} of {one.area} is left out: {one.reason}.")

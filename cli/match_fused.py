@@ -150,6 +150,7 @@ def _write(match: Match, view: GalleryView, detector: str, answer: FusedAnswer, 
         write_terms(answer.patient.query)
     shown = [("disorder", answer.disorders.lines), ("gene", answer.genes.lines)]
     for what, lines in sorted(shown, key=lambda one: one[0] != by):
+        output.write_text(f"\n{what.capitalize()}s by all evidence together", style="bold")
         _write_lines(what, lines)
         if what == by:
             _write_evidence(lines)
@@ -221,8 +222,11 @@ def _write_evidence(lines: Sequence[FusedLine]) -> None:
 
 
 def _term_texts(part: TermsPart) -> Iterator[str]:
-    for share in sorted(part.shares, key=lambda one: not one.adds):  # stable: what adds, first
-        yield f"{_term_text(share)} {_part_text(share.adds)}"
+    for share in part.shares:
+        if share.adds:
+            yield f"{_term_text(share)} {_part_text(share.adds)}"
+    if silent := sum(not share.adds for share in part.shares):
+        yield f"{counted_text(silent, 'term')} 0"
     if part.other_disorders:
         yield f"other disorders of the gene {_part_text(part.other_disorders)}"
 

@@ -86,7 +86,9 @@ def write_terms(query: Query) -> None:
             "obsolete": "HPO has withdrawn it",
             "ambiguous": "a synonym of several terms",
             "no_phenotype": "not a phenotype",
-            "repeated": f"the same as {ignored.by}",
+            "repeated": "already among the terms"
+            if ignored.given == ignored.by
+            else f"the same as {ignored.by}",
             "implied": f"implied by {ignored.by}",
             "contradicted": f"excluded, but {ignored.by} is present",
         }[ignored.reason]

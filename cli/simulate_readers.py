@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
+from collections import Counter
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -14,6 +15,11 @@ from gestalt_space.paths import display_name
 
 from . import options, output
 from .interruption import unchanged
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from gestalt_space.simulate.readers import ShownFace
 
 
 def readers(
@@ -86,8 +92,8 @@ def readers(
 
     `exports/` has the recordings as eye trackers export them, and `ratings.csv` how sure each
     reader was that a face is a patient's (1 to 5). `readers.csv` and `photos.csv` list groups and
-    ancestries. `fixations.csv`, `measures.csv` and `truth.json` have what was planned. The same
-    options give the same files.
+    ancestries. `fixations.csv`, `measures.csv` and `truth.json` have what was planned. The photos
+    stay in the folder of the cohort. The same options give the same files.
     """
     from gestalt_space.simulate.documents import simulated_readers_document
     from gestalt_space.simulate.gaze_samples import TrackerPlan
@@ -132,13 +138,30 @@ def readers(
     if as_json:
         output.write_json(simulated_readers_document(written, shown, chosen, place))
     if not quiet:
+        patients = sum(face.ill for face in shown)
         output.say(
             f"Wrote {counted_text(len(written), 'simulated reader')} of "
-            f"{counted_text(len(shown), 'simulated face')} to {place}. None of them exist."
+            f"{counted_text(len(shown), 'simulated face')} ({patients:,} of patients, "
+            f"{len(shown) - patients:,} of controls) to {place}. None of them exist."
         )
+        if len(shown) < faces:
+            output.say(f"The cohort has no more faces than these; --faces is {faces:,}.")
+        if patients == len(shown):
+            output.say(
+                "All faces are of patients, since the cohort has no controls: the ratings cannot "
+                "show how accurate readers are. Simulate a cohort with --controls."
+            )
         output.say(f"The exports are in {place}/{EXPORTS}: {', '.join(chosen)}.")
         words = ["gestalt", "gaze", "study", f"{place}/measures.csv"]
+        if not _has_two_ancestries(shown):
+            words.append("--groups-only")
         output.say(f"Next: {shlex.join(words)}")
+
+
+def _has_two_ancestries(faces: Sequence[ShownFace]) -> bool:
+    """Whether a study can compare ancestries: there are two, with two faces each or more."""
+    counts = Counter(face.ancestry for face in faces)
+    return len(counts) == 2 and min(counts.values()) >= 2
 
 
 def pair(option: str, text: str) -> tuple[float, float]:

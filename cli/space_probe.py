@@ -108,10 +108,16 @@ def probe(
     output.write_table(_table(found, names, differences, groups), csv)
     if csv is None and not quiet:
         first = found[0]
+        columns = (
+            "Effects of all people and of each group; --json has their intervals."
+            if groups
+            else "low and high: 95 % interval."
+        )
         missed = f" No face was found in {first.missed:,} photos." if first.missed else ""
         output.write_text(
             f"{first.people:,} simulated people, strength {strength:g}, seed {seed}; space of "
-            f"{' and '.join(names)}, faces found by {title}.{missed} low and high: 95 % interval.",
+            f"{' and '.join(names)}, faces found by {title}.{missed}"
+            f" {columns}",
             style="dim",
         )
 

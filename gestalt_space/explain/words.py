@@ -43,7 +43,9 @@ def similarity_of_maps(correlation: float) -> str:
     if math.isnan(correlation):
         return "One of the maps is the same everywhere, so they cannot be compared."
     if correlation > 0.7:
-        return "The maps are almost the same: this one says little about the line in particular."
+        return (
+            "The maps are almost the same: the first is hardly specific to its disorder or class."
+        )
     if correlation > 0.3:
         return "The maps are partly the same."
-    return "The maps differ: this one is about its own line."
+    return "The maps differ: the first is specific to its disorder or class."

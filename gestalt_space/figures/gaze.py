@@ -107,7 +107,7 @@ def draw_time_course(ax: Axes, course: NDArray[np.float64]) -> Axes:
                 )
         ax.set(xlabel="seconds", ylabel="share of the time", ylim=(0, None), xlim=(0, None))
         ax.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=0, symbol=" %"))
-        ax.legend(fontsize=7, ncols=2)
+        ax.legend(fontsize=7, ncols=2, handlelength=3.5)
     return ax
 
 

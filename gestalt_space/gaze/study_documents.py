@@ -118,7 +118,7 @@ def effects_table(study: ReaderStudy) -> Table:
             Column("p", "number", shown=_p),
             Column("p_permuted", "number", title="p by permutation", shown=_p, least=2),
             Column("exchanged", readers="programs"),
-            Column("p_adjusted", "number", title="p adjusted", shown=_p),
+            Column("p_adjusted", "number", title="p adj.", shown=_p),
             Column("readers", "integer", readers="programs"),
             Column("photos", "integer", readers="programs"),
             Column("trials", "integer", least=0),
@@ -159,15 +159,15 @@ def accuracy_table(accuracy: ReaderAccuracy) -> Table:
         (
             Column("group"),
             Column("ancestry"),
-            Column("kind"),
+            Column("kind", least=4),
             Column("value", "number", shown=".3f"),
             Column("low", "number", title="from", shown=".3f"),
             Column("high", "number", title="to", shown=".3f"),
             Column("freedom", "number", title="df", shown=".0f", least=1),
             Column("p", "number", shown=_p),
-            Column("readers", "integer"),
-            Column("patients", "integer"),
-            Column("others", "integer"),
+            Column("readers", "integer", least=3),
+            Column("patients", "integer", least=2),
+            Column("others", "integer", least=0),
         )
     )
     for one in accuracy.lines:
@@ -230,7 +230,7 @@ def agreement_table(groups: Mapping[str, Sequence[Agreement]]) -> Table:
             Column(f"{name}_{end}", "number", readers="programs") for end in ("low", "high")
         ]
     columns += [
-        Column("readers", "integer"),
+        Column("readers", "integer", least=2),
         Column("photos", "integer", least=1),
         Column("trials", "integer", least=0),
     ]

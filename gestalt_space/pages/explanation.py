@@ -82,8 +82,8 @@ def _shown(made: Explanation, line: ExplainedLine, drawings: Drawings) -> _Shown
     return _ShownLine(
         id=line.id,
         title=title,
-        words=regions_in_words(line.face_map),
-        balance=balance_in_words(line.face_map),
+        words=_unbroken(regions_in_words(line.face_map)),
+        balance=_unbroken(balance_in_words(line.face_map)),
         map=picture(with_map(made.face.crop, line.face_map.values, ENLARGED)),
         reference=None if crop is None else picture(_enlarged(crop)),
         line=line,
@@ -103,3 +103,8 @@ def _small(pixels: Pixels) -> Pixels:
         return pixels
     size = max(1, round(width * scale)), max(1, round(height * scale))
     return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _unbroken(text: str) -> str:
+    """A text with its percentages kept on one line."""
+    return text.replace(" %", "\N{NO-BREAK SPACE}%")

@@ -64,6 +64,27 @@ def test_long_work_shows_what_is_done_how_fast_and_what_is_left(
     assert re.search(r"Drawing .*\d s", terminal.text)
 
 
+def test_a_bar_stays_on_one_line_of_a_narrow_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(bars, "SHOWN_AFTER", 0.01)
+    with bars.stages(quiet=False) as begin:
+        show = begin("Encoding simulated people", "people", 1_000_000)
+        for done in range(1, 6):
+            time.sleep(0.1)
+            show(100_000 * done, None)
+    shown = [line for line in re.split(r"[\r\n]+", terminal.text) if line.strip()]
+    assert any(re.search(r"━ 500,000 of 1,000,000 people, .* left *$", line) for line in shown)
+    assert all(line.startswith("Encoding simulated people ") for line in shown)
+
+
+def test_a_bar_has_twenty_characters_where_there_is_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    terminal = on_terminal(monkeypatch)
+    monkeypatch.setattr(bars, "SHOWN_AFTER", 0.01)
+    work(pause=0.1)
+    assert {len(bar) for bar in re.findall("[━╸╺]+", terminal.text)} == {20}
+
+
 def test_nothing_where_no_terminal_is_and_with_quiet(
     monkeypatch: pytest.MonkeyPatch,
 ):
@@ -119,17 +140,17 @@ def test_an_error_ends_the_bar(monkeypatch: pytest.MonkeyPatch):
 
 
 @pytest.mark.parametrize(
-    ("done", "total", "unit", "speed", "left", "told"),
+    ("done", "total", "unit", "speed", "told"),
     [
-        (1200, 5000, "photos", 35.2, 108, "1,200 of 5,000 photos, 35/s, 2 min left"),
-        (3, 40, "photos", 0.2, 185, "3 of 40 photos, 5 s each, 3 min left"),
-        (1, 9, "photos", 0.001, 8000, "1 of 9 photos, 1,000 s each, 2 h 13 min left"),
-        (12, None, "patients", 4.0, None, "12 patients, 4/s"),
-        (40, 100, "%", 2.0, 30, "40 %, 30 s left"),
-        (0, 100, "%", None, None, ""),
-        (0, 7, "pairs", None, None, "0 of 7 pairs"),
-        (0, None, "pairs", None, None, "1 min"),
-        (0, None, "", None, None, "1 min"),
+        (1200, 5000, "photos", 35.2, "1,200 of 5,000 photos, 35/s, 2 min left"),
+        (3, 40, "photos", 0.2, "3 of 40 photos, 5 s each, 3 min left"),
+        (1, 9, "photos", 0.001, "1 of 9 photos, 1,000 s each, 2 h 13 min left"),
+        (12, None, "patients", 4.0, "12 patients, 4/s"),
+        (40, 100, "%", 2.0, "40 %, 30 s left"),
+        (0, 100, "%", None, ""),
+        (0, 7, "pairs", None, "0 of 7 pairs"),
+        (0, None, "pairs", None, "1 min"),
+        (0, None, "", None, "1 min"),
     ],
 )
 def test_figures(
@@ -137,7 +158,6 @@ def test_figures(
     total: int | None,
     unit: str,
     speed: float | None,
-    left: float | None,
     told: str,
 ):
     task = SimpleNamespace(
@@ -145,7 +165,14 @@ def test_figures(
         total=total,
         fields={"unit": unit},
         speed=speed,
-        time_remaining=left,
         elapsed=75,
     )
     assert bars.figures(task) == told  # type: ignore[arg-type]
+
+
+def test_a_burst_at_the_start_is_no_speed() -> None:
+    """Photos are counted batch by batch: 32 of them in an instant, after two seconds."""
+    task = SimpleNamespace(
+        completed=32, total=385, fields={"unit": "photos"}, speed=110_596.0, elapsed=2.0
+    )
+    assert bars.figures(task) == "32 of 385 photos, 16/s, 22 s left"  # type: ignore[arg-type]

@@ -185,6 +185,8 @@ def run_lines(lines: list[str], folder: Path, gestalt: Command) -> None:
             words = [one for word in words for one in expanded(word)]
             ran = gestalt(*words, *(["--yes"] if ASKS in line else []))
             assert ran.code == 0, f"{line}\n{ran.out}{ran.err}"
+            if redirected := re.search(r" > (\S+)$", line):
+                Path(redirected[1]).write_text(ran.out, encoding="utf-8")
 
 
 def expanded(word: str) -> list[str]:

@@ -74,6 +74,7 @@ def test_a_page_has_all_it_shows(
     assert "For research use. This is not a diagnosis." in parsed.text
     assert "Cornelia de Lange syndrome 1" in parsed.text
     assert "the nearest with this disorder" in parsed.text
+    assert "\N{NO-BREAK SPACE}% of the map speaks for it, " in page.read_text(encoding="utf-8")
     assert all(address.startswith("data:image/") for address in parsed.addresses)
     again = gestalt("explain", photos[4], "--line", FIRST, "-o", page, *QUICK, *ALIGNED)
     assert again.code == 1

@@ -256,7 +256,7 @@ def test_the_page_of_a_study(imported: Path, gestalt: Command) -> None:
         assert part in text
     assert "1 more photo not shown" in text
     # Groups of one reader have no agreement among themselves.
-    assert "Who looks where whom looks" not in text
+    assert "Agreement of readers, groups and models" not in text
     assert "2 readers who looked at 2 photos were imported" in text
     assert "standard deviation of 4 pixels" in text
     assert "http://" not in text.replace("http://www.w3.org", "")
@@ -268,7 +268,7 @@ def test_without_groups_all_readers_are_one(imported: Path, gestalt: Command) ->
     assert ran.code == 0, ran.err
     text = page.read_text("utf-8")
     assert "all readers: share" in text
-    assert "Who looks where whom looks" in text
+    assert "Agreement of readers, groups and models" in text
     assert "<h2>Faces</h2>" not in text
     assert "Simulated" not in text
     # Eight fixations of 0.36 s, two of them on each area.

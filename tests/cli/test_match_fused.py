@@ -157,7 +157,11 @@ def test_the_terms_are_explained_one_by_one(
     shown = " ".join(out.split())
     told = ", ".join(f"{_name(one)} {one['adds']:+.4f}" for one in evidence if one["adds"])
     total = first["parts"]["terms"]["log10_ratio"]
+    silent = sum(not one["adds"] for one in evidence)
+    told += f", {silent} term{'s' * (silent > 1)} 0" if silent else ""
     assert f"{first['name']}, terms {total:+.4f}: {told}" in shown
+    heads = [shown.index(f"{what} by all evidence together") for what in ("Disorders", "Genes")]
+    assert heads == sorted(heads)
     genes = " ".join(gestalt(*words, "--by", "gene").out.split())
     (gene, *_) = fused["genes"]
     assert f"{gene['name']}, terms {gene['parts']['terms']['log10_ratio']:+.4f}: " in genes
@@ -312,7 +316,9 @@ def test_the_stored_terms_of_a_patient_count_too(
     assert fused["terms"]["used"] == 3
     assert [one["reason"] for one in fused["terms"]["ignored"]] == ["repeated"]
     assert fused["notes"] == [told]
-    assert told in gestalt(*words).out
+    shown = gestalt(*words).out
+    assert told in shown
+    assert "not used: HP:0000013, already among the terms" in shown
     with_exome = fused_of(gestalt("match", "--patient", "P0", "--vcf", vcf, "--json").document)
     assert with_exome["terms"]["used"] == 2
 

@@ -38,6 +38,38 @@ def readers(gestalt: Command) -> Path:
     return Path("readers")
 
 
+def test_faces_that_a_cohort_does_not_have(gestalt: Command) -> None:
+    cohort = ("--disorders", 2, "--patients", 6, "--photos-per-patient", 1, "--seed", 3)
+    assert gestalt("simulate", "cohort", "-o", "patients", *cohort, "--quiet").code == 0
+    ran = gestalt("simulate", "readers", "patients", "-o", "readers", *SMALL)
+    assert ran.code == 0, ran.err
+    said = " ".join(ran.err.split())
+    assert "6 simulated faces (6 of patients, 0 of controls)" in said
+    assert "no more faces than these; --faces is 8" in said
+    assert "All faces are of patients, since the cohort has no controls" in said
+    # The faces have more than two ancestries, which a study compares two at a time.
+    command = said.rpartition("Next: gestalt ")[2].split()
+    assert command == ["gaze", "study", "readers/measures.csv", "--groups-only"]
+    assert gestalt(*command, "--permutations", 99).code == 0
+
+
+def test_the_tables_of_a_study_fit_into_eighty_columns(
+    gestalt: Command, readers: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    measures = gestalt("gaze", "study", readers / "measures.csv", "--permutations", 99)
+    ratings = gestalt("gaze", "study", "--ratings", readers / "ratings.csv")
+    heads = [
+        (measures, ["area", "measure", "effect", "estimate", "from", "to", "p", "p", "adj."]),
+        (ratings, ["group", "ancestry", "kind", "value", "from", "to", "p", "readers"]),
+    ]
+    for ran, head in heads:
+        assert ran.code == 0, ran.err
+        lines = ran.out.splitlines()
+        assert max(map(len, lines)) <= 80
+        assert head in [line.split() for line in lines]
+
+
 def test_a_study_compares_looks_and_ratings(gestalt: Command, readers: Path) -> None:
     words = (
         *("gaze", "study", readers / "measures.csv", "--ratings", readers / "ratings.csv"),

@@ -89,6 +89,9 @@ def test_tables_of_groups_and_of_two_spaces(gestalt: Command):
     by = gestalt("space", "probe", "--people", 1, "--space", "tiny", "--by", "age", "--csv", "-")
     assert by.out.splitlines()[0] == "id,term,effect,1–4 years,5–9 years,10 years and older"
     assert len(by.out.splitlines()) == 1 + EVERY + 1
+    shown = " ".join(gestalt("space", "probe", "--people", 1, "--by", "age").out.split())
+    assert "Effects of all people and of each group" in shown
+    assert "low and high" not in shown
     two = ("--space", "tiny", "--space", "builtin", "--csv", "-")
     header = gestalt("space", "probe", "--people", 1, *two).out.splitlines()[0]
     assert header == "id,term,tiny,builtin,difference,difference_low,difference_high"

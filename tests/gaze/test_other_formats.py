@@ -295,6 +295,17 @@ def test_two_files_with_one_recording_are_refused(tmp_path: Path) -> None:
         read_exports([path, path], mapping=mapping)
 
 
+def test_a_folder_of_mapped_tables(tmp_path: Path) -> None:
+    table = "subject;stimulus;t;gx;gy;ok\nR1;face.png;0;1;2;1\nR1;face.png;10;1;2;1\n"
+    path, mapping = mapped(tmp_path, MAPPING, table)
+    folder = tmp_path / "tables"
+    folder.mkdir()
+    path.rename(folder / "R1.csv")
+    (folder / "R2.csv").write_text(table.replace("R1", "R2"), encoding="utf-8")
+    export = read_exports([folder], mapping=mapping)
+    assert [one.reader for one in export.recordings] == ["R1", "R2"]
+
+
 def test_an_empty_file_and_a_project_file(tmp_path: Path) -> None:
     path = tmp_path / "a.tsv"
     path.write_bytes(b"")

@@ -79,6 +79,21 @@ def test_versions_are_read_alike(version: str, tmp_path: Path) -> None:
         assert one.shown[0].onset == pytest.approx(1.0, abs=0.01)
 
 
+def test_a_folder_of_exports(tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    paths = []
+    for reader in ("R1", "R2"):
+        export, _ = one_export()
+        export.rows[:] = [row for row in export.rows if row["Participant name"] == reader]
+        paths.append(export.write(folder / f"{reader}.tsv"))
+    (folder / "notes.txt").write_text("calibrated twice", encoding="utf-8")
+    (folder / ".R1.tsv").write_bytes(b"left by another program")
+    whole = read_exports([folder])
+    assert [one.reader for one in whole.recordings] == ["R1", "R2"]
+    assert whole.rows == read_exports(paths).rows
+
+
 def test_studio_without_original_sizes(tmp_path: Path) -> None:
     export, _ = one_export(left_out=("Original Media width", "Original Media height"))
     (first, _) = read_recordings(export.write(tmp_path / "export.tsv"))

@@ -31,14 +31,16 @@ def read_exports(
     reader: str = "",
     screen: tuple[int, int] | None = None,
 ) -> Export:
-    """Files or folders of one format as one export. `mapping`: a file that says which column is
-    what, for any table; `reader`, `screen`: what Pupil Labs does not say.
+    """Files or folders of one format as one export; a folder of Tobii exports counts as its `.tsv`
+    files. `mapping`: a file that says which column is what, for any table, or for all `.csv` and
+    `.tsv` files of a folder; `reader`, `screen`: what Pupil Labs does not say.
 
     Raises `TableDamaged` for another format and for a missing column, `UsageError` where two files
     have the same recording.
     """
     scene = Scene(reader, screen)
-    exports = [_read(path, mapping, scene) for path in paths]
+    files = [file for path in paths for file in _files(path, mapping)]
+    exports = [_read(path, mapping, scene) for path in files]
     formats = list(dict.fromkeys(one.format for one in exports))
     if len(formats) > 1:
         raise UsageError(
@@ -63,6 +65,16 @@ def read_exports(
     )
 
 
+def _files(path: Path, mapping: Path | None) -> list[Path]:
+    """The tables of a folder, if each is an export of its own, as with Tobii; else what is
+    named."""
+    if not is_folder(path) or (mapping is None and (bids_files(path) or pupil_files(path))):
+        return [path]
+    endings = (".tsv",) if mapping is None else (".csv", ".tsv")
+    tables = (one for one in path.iterdir() if one.suffix.lower() in endings and one.is_file())
+    return sorted(one for one in tables if not one.name.startswith(".")) or [path]
+
+
 def _read(path: Path, mapping: Path | None, scene: Scene) -> Export:
     if mapping is not None:
         return read_mapped(read_text_file(path), read_mapping(mapping))
@@ -73,8 +85,8 @@ def _read(path: Path, mapping: Path | None, scene: Scene) -> Export:
         if not tables:
             raise TableDamaged(
                 f"{display_name(path)} has no recording in a known format.",
-                "Name the files of a Tobii export, a folder of Pupil Labs' export, or the folder "
-                "of a BIDS data set.",
+                "Name a folder of Tobii exports (.tsv), of an export of Pupil Labs, or of a BIDS "
+                "data set.",
             )
         return read_pupil([read_text_file(one) for one in tables], scene)
     return _read_table(read_text_file(path), scene)
