@@ -215,6 +215,7 @@ ROWS = [
         ([*ROWS, "r9,B,p0,y,eyes,1"], ["photo p0", "ancestry"]),
         ([*ROWS, ROWS[0]], ["line 38", "on line 2 already"]),
         ([*ROWS, "r9,B,p0,x,eyes,1e"], ["line 38, column dwell", "'1e' is not a number"]),
+        ([*ROWS, "r9,B,p0,x,eyes,1e99"], ["line 38, column dwell", "too large"]),
         ([*ROWS, ",B,p0,x,eyes,1"], ["reader or the photo is missing"]),
     ],
 )
