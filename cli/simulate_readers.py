@@ -138,8 +138,9 @@ def readers(
         )
         if len(shown) < faces:
             output.say(f"The cohort has no more faces; {faces:,} were asked for.")
-        if (ill := sum(one.ill for one in shown)) != len(shown) // 2:
-            output.say(f"{ill:,} of the faces are patients': the cohort has no other half.")
+        ill = sum(one.ill for one in shown)
+        if abs(2 * ill - len(shown)) > 1:
+            output.say(f"{ill:,} of the faces are patients: the cohort does not have half of each.")
         output.say(f"The exports are in {place}/{EXPORTS}: {', '.join(chosen)}.")
         words = ["gestalt", "gaze", "study", f"{place}/measures.csv"]
         output.say(f"Next: {shlex.join(words)}")

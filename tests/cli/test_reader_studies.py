@@ -38,6 +38,25 @@ def readers(gestalt: Command) -> Path:
     return Path("readers")
 
 
+def test_faces_that_the_cohort_does_not_have_are_said(gestalt: Command) -> None:
+    cohort = ("--disorders", 2, "--patients", 4, "--controls", 1, "--photos-per-patient", 1)
+    assert gestalt("simulate", "cohort", "-o", "faces", *cohort, "--quiet").code == 0
+    few = ("--readers", "2,2", "--seconds", 1, "--rate", 30)
+    ran = gestalt("simulate", "readers", "faces", "-o", "one", *few, "--faces", 3)
+    assert ran.code == 0
+    assert "of the faces are patients" not in ran.err
+    ran = gestalt("simulate", "readers", "faces", "-o", "two", *few, "--faces", 9)
+    assert "no more faces; 9 were asked for" in ran.err
+    assert "4 of the faces are patients" in ran.err
+
+
+@pytest.mark.parametrize(("option", "text"), [("--readers", "2.5,2"), ("--skill", "nan,1")])
+def test_pairs_that_are_no_numbers_are_refused(gestalt: Command, option: str, text: str) -> None:
+    ran = gestalt("simulate", "readers", "faces", "-o", "readers", option, text)
+    assert ran.code == 2
+    assert text in ran.err
+
+
 def test_a_study_compares_looks_and_ratings(gestalt: Command, readers: Path) -> None:
     words = (
         *("gaze", "study", readers / "measures.csv", "--ratings", readers / "ratings.csv"),
