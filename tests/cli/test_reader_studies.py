@@ -148,6 +148,7 @@ def test_agreement_stands_between_the_centre_bias_and_the_ceiling(gestalt: Comma
     assert [one["group"] for one in alone.document["groups"]] == ["all"]
     for wrong, word in (
         (("--maps", "maps"), "names no folder"),
+        (("--maps", "sees=maps", "--maps", "sees=."), "names sees twice"),
         (("--maps", "other=."), "no map of any photo"),
     ):
         ran = gestalt("gaze", "compare", "fixations.csv", *wrong)
