@@ -117,5 +117,7 @@ def maps_of(maps: Sequence[str], photos: Iterable[str]) -> dict[str, Mapping[str
         name, _, folder = text.partition("=")
         if not name or not folder:
             raise UsageError(f"--maps {text!r} names no folder.", "Write NAME=FOLDER.")
+        if name in models:
+            raise UsageError(f"--maps names {name} twice.", "Give each model a name of its own.")
         models[name] = read_maps(Path(folder), photos)
     return models

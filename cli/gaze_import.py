@@ -158,6 +158,10 @@ def import_(
     check_trials_path(path, overwrite=overwrite)
     if report is not None:
         check_new_file(report, (".csv", ".tsv"), overwrite=overwrite)
+        if report.resolve() == path.resolve():
+            raise UsageError(
+                f"{report} cannot be the table and its report.", "Give --report another name."
+            )
     known = ("auto", "tracker", *METHODS)
     if fixations not in known:
         raise UsageError(f"Unknown fixations {fixations!r}.", f"Choose one of: {', '.join(known)}.")

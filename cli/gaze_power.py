@@ -10,7 +10,7 @@ from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 
 from . import options, output
-from .simulate_readers import pair
+from .simulate_readers import pair_of_counts
 
 
 def power(
@@ -70,8 +70,8 @@ def power(
     if effect not in effects:
         raise UsageError(f"Unknown effect {effect!r}.", f"Choose one of: {', '.join(effects)}.")
     plan = MeasurePlan(
-        readers=_counts("--readers", readers),
-        photos=_counts("--photos", photos),
+        readers=pair_of_counts("--readers", readers),
+        photos=pair_of_counts("--photos", photos),
         reader_sd=reader_sd,
         photo_sd=photo_sd,
         reader_by_ancestry_sd=reader_by_ancestry_sd,
@@ -99,10 +99,3 @@ def power(
         f"{difference:g}: {plan.readers[0]} + {plan.readers[1]} readers, "
         f"{counted_text(sum(plan.photos), 'photo')}, {studies:,} simulated studies."
     )
-
-
-def _counts(option: str, text: str) -> tuple[int, int]:
-    first, second = pair(option, text)
-    if first != round(first) or second != round(second) or min(first, second) < 0:
-        raise UsageError(f"{option} {text!r} are not two counts.", "Write NUMBER,NUMBER.")
-    return round(first), round(second)

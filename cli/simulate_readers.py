@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections import Counter
 from pathlib import Path
@@ -109,10 +110,9 @@ def readers(
     names = [name.strip() for name in groups.split(",")]
     if len(names) != 2:
         raise UsageError(f"--groups {groups!r} are not two names.", "Write NAME,NAME.")
-    per_group = pair("--readers", counts)
     plan = ReadersPlan(
         groups=(names[0], names[1]),
-        readers=(round(per_group[0]), round(per_group[1])),
+        readers=pair_of_counts("--readers", counts),
         area=area,
         difference=difference,
         seconds=seconds,
@@ -151,6 +151,8 @@ def readers(
                 "All faces are of patients, since the cohort has no controls: the ratings cannot "
                 "show how accurate readers are. Simulate a cohort with --controls."
             )
+        elif abs(2 * patients - len(shown)) > 1:
+            output.say("The cohort does not have half of each.")
         output.say(f"The exports are in {place}/{EXPORTS}: {', '.join(chosen)}.")
         words = ["gestalt", "gaze", "study", f"{place}/measures.csv"]
         if not _has_two_ancestries(shown):
@@ -168,8 +170,18 @@ def pair(option: str, text: str) -> tuple[float, float]:
     """`12,12` as two numbers. Raises `UsageError`."""
     try:
         first, second = (float(part) for part in text.split(","))
+        if not math.isfinite(first + second):
+            raise ValueError(text)
     except ValueError:
         raise UsageError(
             f"{option} {text!r} are not two numbers.", "Write NUMBER,NUMBER."
         ) from None
     return first, second
+
+
+def pair_of_counts(option: str, text: str) -> tuple[int, int]:
+    """`12,12` as two whole numbers of at least 0. Raises `UsageError`."""
+    first, second = pair(option, text)
+    if first != round(first) or second != round(second) or min(first, second) < 0:
+        raise UsageError(f"{option} {text!r} are not two counts.", "Write NUMBER,NUMBER.")
+    return round(first), round(second)

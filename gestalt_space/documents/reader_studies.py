@@ -86,7 +86,7 @@ class MeasuresForm(Form):
 
 class AccuracyLineForm(Form):
     """The figure of a group or a difference, for cases of an ancestry, empty for all. `p`: that a
-    difference is 0, null for a figure."""
+    difference is 0, null for a figure. p and the interval are null where readers do not vary."""
 
     group: str
     ancestry: str

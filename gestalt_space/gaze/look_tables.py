@@ -10,14 +10,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.counts import counted_text
 from gestalt_space.errors import UsageError
 from gestalt_space.faces.alignment import SIZE
 from gestalt_space.gaze.agreement import Look
 from gestalt_space.gaze.comparison import Density, Fixated
 from gestalt_space.gaze.reader_tables import MEDIUM, PHOTO, READER
 from gestalt_space.genomics.text_tables import read_number, read_table
+from gestalt_space.names import likeness
 from gestalt_space.paths import display_name
 
+_NO_MAP = (OSError, EOFError, ValueError, LookupError, TypeError, ZeroDivisionError, RecursionError)
+"""What reading another kind of file as a map raises."""
+ENDINGS = (".npy", ".json")
 ACROSS, DOWN = "aligned_x", "aligned_y"
 
 
@@ -40,11 +45,18 @@ def read_looks(path: Path) -> Looks:
     off = 0
     for line, cells in table.rows:
         where = f"{table.name}, line {line}"
+        if not (cells[READER] and cells[photo]):
+            raise UsageError(f"{where}: the reader or the photo is missing.", "Fill the cell.")
         x, y = (read_number(cells[name], f"{where}, column {name}") for name in (ACROSS, DOWN))
         if x is None or y is None or not (0 <= x < SIZE and 0 <= y < SIZE):
             off += 1
             continue
         found.setdefault((cells[READER], cells[photo]), []).append((int(y), int(x)))
+    if not found:
+        raise UsageError(
+            f"{table.name}: none of the {counted_text(off, 'fixation')} is on the face.",
+            f"{ACROSS} and {DOWN} go from 0 to {SIZE}. `gestalt gaze check` draws them.",
+        )
     looks = []
     for (reader, name), places in found.items():
         rows, columns = np.array(places, np.int64).T
@@ -55,14 +67,31 @@ def read_looks(path: Path) -> Looks:
 def read_maps(folder: Path, photos: Iterable[str]) -> Mapping[str, Density]:
     """Maps of a model for photos that have one: for the photo `NAME.jpg` an array `NAME.npy` of the
     size of the aligned face, or the document `NAME.json` of `gestalt explain --json`, whose squares
-    are taken where they speak for the line. Raises `UsageError`."""
-    found = {}
+    are taken where they speak for the line. Raises `UsageError`, also where photos share a map."""
+    by_name: dict[str, list[Path]] = {}
+    try:
+        files = sorted(folder.iterdir())
+    except OSError as error:
+        raise UsageError(
+            f"{display_name(folder)} cannot be read: {error.strerror}.", "Check the path."
+        ) from error
+    for ending in ENDINGS:
+        for path in files:
+            if path.suffix.lower() == ending:
+                by_name.setdefault(likeness(path.stem), []).append(path)
+    found, taken = {}, dict[Path, str]()
     for photo in photos:
-        stem = folder / Path(photo).stem
-        for path in (stem.with_suffix(".npy"), stem.with_suffix(".json")):
-            if path.is_file():
-                found[photo] = _density(path)
-                break
+        name = photo.replace("\\", "/").rpartition("/")[2]
+        stem = name.rpartition(".")[0] or name
+        fitting = by_name.get(likeness(name)) or by_name.get(likeness(stem))
+        if fitting:
+            path = fitting[0]
+            if taken.setdefault(path, photo) != photo:
+                raise UsageError(
+                    f"{display_name(path)} could be the map of {taken[path]} and of {photo}.",
+                    f"Name each map as its whole photo, such as {photo}{path.suffix}.",
+                )
+            found[photo] = _density(path)
     if not found:
         raise UsageError(
             f"{display_name(folder)} has no map of any photo.",
@@ -76,7 +105,7 @@ def _density(path: Path) -> Density:
     try:
         values = _cells(path) if path.suffix == ".json" else np.load(path, allow_pickle=False)
         density = Density.of_map(values)
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except _NO_MAP as error:
         raise UsageError(
             f"{name} is no map: {error}.",
             "Save a NumPy array of numbers of at least 0, or a document of `gestalt explain`.",

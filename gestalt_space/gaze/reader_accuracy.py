@@ -33,7 +33,8 @@ ALL = ""
 @dataclass(frozen=True, slots=True)
 class AccuracyLine:
     """The figure of a group, or a difference (`is_difference`), for cases of an `ancestry`, empty
-    for all. `p`: that a difference is 0; NaN for a figure. `patients`, `others`: cases with and
+    for all. `p`: that a difference is 0; NaN for a figure, and as the interval where readers and
+    cases do not vary. `patients`, `others`: cases with and
     without the disorder."""
 
     group: str
@@ -224,7 +225,8 @@ def _line(
 ) -> AccuracyLine:
     estimate = effect.estimate
     if not is_difference:
-        estimate = Estimate(estimate.value, max(0.0, estimate.low), min(1.0, estimate.high))
+        low, high = (float(np.clip(end, 0, 1)) for end in (estimate.low, estimate.high))
+        estimate = Estimate(estimate.value, low, high)
     patients = int(ratings.truth[chosen].sum())
     return AccuracyLine(
         group,

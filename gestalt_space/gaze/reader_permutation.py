@@ -11,11 +11,14 @@ import numpy as np
 from gestalt_space.gaze.crossed_trials import CrossedTrials, EffectName, Flags, Floats
 from gestalt_space.stats.permutation import Stratum, draw_groups, p_value
 
+FEWEST_FIGURES = 2
+"""Of a side, so that it has a spread."""
+
 
 def permuted(trials: CrossedTrials, permutations: int, seed: int) -> dict[EffectName, float]:
-    """Two-sided p-values; NaN if a group has fewer than two units with a figure. The statistic is
-    Welch's t of one figure of each unit, so that groups of unequal variance are not taken for
-    groups of unequal mean (Janssen 1997)."""
+    """Two-sided p-values. The statistic is Welch's t of one figure of each unit, so that groups of
+    unequal variance are not taken for groups of unequal mean (Janssen 1997). NaN where readers and
+    photos cannot be told apart, or where a side has fewer than two figures."""
     p: dict[EffectName, float] = {}
     readers, photos = _additive(trials)
     p["group"] = _exchange(readers, trials.is_second, permutations, seed)
@@ -40,10 +43,14 @@ def permuted(trials: CrossedTrials, permutations: int, seed: int) -> dict[Effect
 
 def _additive(trials: CrossedTrials) -> tuple[Floats, Floats]:
     """The figure of each reader, as if all had seen all photos, and of each photo, by least
-    squares; NaN for those without a value."""
+    squares; NaN for those without a value, and for all if some readers have neither photos nor,
+    by way of other readers, anything in common with the rest: what their photos differ by would
+    count as a difference of readers."""
     r, p = len(trials.is_second), int(trials.photo.max()) + 1
     if trials.is_other is not None:
         p = len(trials.is_other)
+    if not _are_connected(trials):
+        return np.full(r, np.nan), np.full(p, np.nan)
     design = np.zeros((len(trials.value), r + p))
     rows = np.arange(len(trials.value))
     design[rows, trials.reader] = 1
@@ -53,10 +60,23 @@ def _additive(trials: CrossedTrials) -> tuple[Floats, Floats]:
     return np.asarray(found[:r]), np.asarray(found[r:])
 
 
+def _are_connected(trials: CrossedTrials) -> bool:
+    """Whether a way leads from each reader to each other one, by photos that both saw."""
+    from scipy.sparse import csr_array
+    from scipy.sparse.csgraph import connected_components
+
+    readers, photos = (
+        np.unique(of, return_inverse=True)[1] for of in (trials.reader, trials.photo)
+    )
+    size = int(readers.max()) + int(photos.max()) + 2
+    edges = (np.ones(len(readers)), (readers, photos + int(readers.max()) + 1))
+    return int(connected_components(csr_array(edges, shape=(size, size)), directed=False)[0]) == 1
+
+
 def _exchange(figures: Floats, second: Flags, permutations: int, seed: int) -> float:
     there = np.isfinite(figures)
     values, first = figures[there], ~second[there]
-    if min(first.sum(), (~first).sum()) < 2:
+    if min(first.sum(), (~first).sum()) < FEWEST_FIGURES:
         return math.nan
     values = values - values.mean()
     strata = [Stratum(np.arange(len(values)), int(first.sum()))]

@@ -29,6 +29,8 @@ from gestalt_space.stats.permutation import PERMUTATIONS
 
 FEWEST = 2
 """Readers of a group, and photos of an ancestry."""
+_MOST_LOG = 700.0
+"""Natural logarithm of a number that a computer can just hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +185,8 @@ def study_effects(
     """The effects on one measure; first group less second. Without permutations, their p is NaN.
 
     Raises `ValueError` if a cell of the design has no two readers or photos, if the values do not
-    vary, and for a log scale if a value is not above 0.
+    vary, or not between the trials of a reader or a photo, and for a log scale if a value is not
+    above 0.
     """
     from threadpoolctl import threadpool_limits
 
@@ -208,6 +211,8 @@ def study_effects(
         effect = fit.effect(weights)
         estimate = effect.estimate
         if log:
+            if max(map(abs, (estimate.low, estimate.high))) > _MOST_LOG:
+                raise ValueError("the interval of the ratio is beyond all numbers")
             estimate = Estimate(*map(math.exp, (estimate.value, estimate.low, estimate.high)))
         found.append(
             StudyEffect(

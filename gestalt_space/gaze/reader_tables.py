@@ -22,6 +22,8 @@ MEDIUM = "medium"
 KEYS = (READER, GROUP, PHOTO, MEDIUM, ANCESTRY, AREA)
 WHOLE = "all"
 """The area of a measure of the whole trial."""
+_LARGEST = 1e60
+"""Of a measure: powers of it are still numbers."""
 _TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
 
 Floats = NDArray[np.float64]
@@ -142,6 +144,10 @@ def read_measures(
                 value = read_number(cells[name], f"{where}, column {name}")
                 if value is None:
                     left[f"without {name}"] += 1
+                elif abs(value) > _LARGEST:
+                    raise UsageError(
+                        f"{where}, column {name}: {value:g} is too large.", "Correct the number."
+                    )
                 else:
                     rows.append(MeasureRow(*key, name, value))
     if not rows:

@@ -6,7 +6,7 @@ simulated study is analysed as a real one.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from gestalt_space.stats.estimates import Estimate
 
 LEVEL = 0.05
 STUDIES = 500
+_LARGEST = 1e9
+_MOST_TRIALS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,9 @@ def power(
     seed: int = 0,
     progress: Progress = no_progress,
 ) -> Power:
-    """How often the mixed model finds an effect. Raises `UsageError` for a plan that cannot be
-    analysed."""
+    """How often the mixed model finds an effect. A study that lost too many trials to be analysed
+    has not found it. Raises `UsageError` for a plan of which no study can be analysed."""
+    _check_numbers(plan)
     if min(plan.readers) < 2:
         raise UsageError("A group has fewer than two readers.", "Plan two or more in each group.")
     if plan.photos[0] < 2 or plan.photos[1] == 1 or (effect != "group" and not plan.photos[1]):
@@ -95,12 +98,36 @@ def power(
         )
     if effect not in EFFECTS:
         raise UsageError(f"Unknown effect {effect!r}.", f"Choose one of: {', '.join(EFFECTS)}.")
-    found = 0
+    found, failed, reason = 0, 0, ""
     for number in range(studies):
-        effects = study_effects(draw_trials(plan, seed + number), permutations=0)
-        found += next(one.p for one in effects if one.effect == effect) < LEVEL
+        try:
+            effects = study_effects(draw_trials(plan, seed + number), permutations=0)
+        except ValueError as error:
+            failed, reason = failed + 1, str(error)
+        else:
+            found += next(one.p for one in effects if one.effect == effect) < LEVEL
         progress(number + 1, studies)
+    if failed == studies:
+        raise UsageError(
+            f"No simulated study can be analysed: {reason}.",
+            "Plan more readers and photos, or fewer lost trials.",
+        )
     return Power(effect, binomial_share(found, studies), studies)
+
+
+def _check_numbers(plan: MeasurePlan) -> None:
+    numbers = {name: of for name, of in asdict(plan).items() if isinstance(of, float | int)}
+    for name, value in numbers.items():
+        if not abs(value) <= _LARGEST:
+            raise UsageError(
+                f"{name.replace('_', ' ')} {value:g} is too large or no number.",
+                f"Give a number up to {_LARGEST:,.0f}.",
+            )
+    if sum(plan.readers) * sum(plan.photos) > _MOST_TRIALS:
+        raise UsageError(
+            f"The plan has {sum(plan.readers) * sum(plan.photos):,} trials.",
+            f"Plan {_MOST_TRIALS:,} at most.",
+        )
 
 
 def binomial_share(found: int, of: int) -> Estimate:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gestalt_space.atomic_files import check_new_file, write_atomically
 from gestalt_space.errors import TableDamaged
@@ -61,7 +63,8 @@ def write_trials(trials: Sequence[FaceTrial], path: Path) -> None:
 
 
 def read_trials(path: Path) -> tuple[FaceTrial, ...]:
-    """The trials of a table. Raises `TableDamaged` for what is no such table."""
+    """The trials of a table, in the order of their first rows, and their fixations in the order of
+    time. Raises `TableDamaged` for what is no such table."""
     name = display_name(path.name)
     numbers, texts = _parquet(path, name) if _is_parquet(path) else _text(path, name)
     rows = len(numbers["start"])
@@ -74,12 +77,17 @@ def read_trials(path: Path) -> tuple[FaceTrial, ...]:
     keys = np.column_stack(
         [*(texts[one].codes for one in TEXTS[:3]), numbers["trial"].astype(np.int64)]
     )
-    new = np.ones(rows, bool)
-    new[1:] = (keys[1:] != keys[:-1]).any(axis=1)
-    begins = np.flatnonzero(new)
+    # Tables may have been joined, and sorted by another column.
+    keys = np.column_stack([keys, _earlier(keys, numbers["fixation"])])
+    order = np.lexsort((numbers["start"], *keys.T))
+    numbers = {name: column[order] for name, column in numbers.items()}
+    texts = {name: Coded(one.codes[order], one.names) for name, one in texts.items()}
+    keys, region = keys[order], region[order]
+    begins = np.flatnonzero([True, *(keys[1:] != keys[:-1]).any(axis=1)])
+    pieces = [slice(*piece) for piece in pairwise([*begins, rows])]
     trials = []
-    for first, end in zip(begins, [*begins[1:], rows], strict=True):
-        here = slice(first, end)
+    for here in sorted(pieces, key=lambda piece: int(order[piece].min())):
+        first = here.start
         reader, recording, medium = (texts[one].names[texts[one].codes[first]] for one in TEXTS[:3])
         fixations = Fixations(*(numbers[one][here] for one in ("start", "duration", "x", "y")))
         trial = Trial(reader, medium, float(numbers["shown"][first]), fixations)
@@ -87,6 +95,17 @@ def read_trials(path: Path) -> tuple[FaceTrial, ...]:
         number = int(numbers["trial"][first])
         trials.append(FaceTrial(trial, recording, number, *aligned, region[here]))
     return tuple(trials)
+
+
+def _earlier(keys: NDArray[np.int64], fixation: Floats) -> NDArray[np.int64]:
+    """How many rows before each have its keys and the number of its fixation."""
+    rows = np.column_stack([keys, fixation])
+    order = np.lexsort(rows.T)
+    begins = np.flatnonzero([True, *(rows[order][1:] != rows[order][:-1]).any(axis=1)])
+    lengths = np.diff([*begins, len(rows)])
+    found = np.empty(len(rows), np.int64)
+    found[order] = np.arange(len(rows)) - np.repeat(begins, lengths)
+    return found
 
 
 def _wrong(numbers: dict[str, Floats], texts: dict[str, Coded]) -> str:

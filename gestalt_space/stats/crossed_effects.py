@@ -28,6 +28,10 @@ Numbers = NDArray[np.int64]
 _MOST_RATIO = 1e6
 """Largest variance of a factor, in residual variances."""
 _START = 0.1
+_LARGEST = 1e60
+"""Standard deviation whose powers are still numbers."""
+_EXACT = 1e-13
+"""Of the sum of squares: what is left by rounding."""
 _NONE = 1e-6
 """A ratio below this is on the border: the component counts as 0."""
 
@@ -81,7 +85,8 @@ def fit_crossed(values: Floats, fixed: Floats, factors: Mapping[str, Numbers]) -
     """The model of values `(n,)` with fixed effects `(n, p)` of full rank, and random factors, each
     the number of a level `(n,)`, negative for values without one: a factor of one group only lets
     the groups vary unequally. Raises `ValueError` if there are no more values than fixed effects,
-    or if the values do not vary."""
+    if the values do not vary, or only by the fixed effects and from level to level: without a
+    residual there is no telling how far the levels vary."""
     from scipy.optimize import minimize
 
     model = _Model(values, fixed, factors)
@@ -102,6 +107,8 @@ def fit_crossed(values: Floats, fixed: Floats, factors: Mapping[str, Numbers]) -
         options={"maxiter": 500, "ftol": 1e-12, "gtol": 1e-6},
     )
     found_ratios = found.x * unit
+    if (found_ratios > _MOST_RATIO * 0.99).any() or _Solved(model, found_ratios).is_exact:
+        raise ValueError("the values vary between units only, not between their trials")
     ratios = np.where(found_ratios < _NONE, 0.0, found_ratios)
     return model.fit(ratios)
 
@@ -121,9 +128,12 @@ class _Model:
         self.factor = np.repeat(np.arange(len(blocks)), [block.shape[1] for block in blocks])
         indicators = hstack(blocks, format="csr")
         # Of the order of 1, whatever the unit of the values.
-        self.scale = float(np.std(values))
+        with np.errstate(over="ignore"):
+            self.scale = float(np.std(values))
         if not self.scale > 1e-12 * max(1.0, float(np.abs(values).max())):
             raise ValueError("the values do not vary")
+        if not self.scale < _LARGEST:
+            raise ValueError("the values are too large")
         scaled = (values - values.mean()) / self.scale
         self.mean = float(values.mean())
         self.to_mean = np.linalg.lstsq(fixed, np.ones(len(values)), rcond=None)[0]
@@ -188,6 +198,7 @@ class _Solved:
         self.covariance = np.linalg.inv(fixed_square)
         self.coefficients = self.covariance @ fixed_values
         rest = model.square - inner[-1, -1] - float(fixed_values @ self.coefficients)
+        self.is_exact = rest <= _EXACT * model.square
         self.residual = max(rest, 1e-300) / model.free
         log_core = 2 * float(np.log(np.diag(factor)).sum())
         log_fixed = float(np.linalg.slogdet(fixed_square)[1])

@@ -11,6 +11,7 @@ differences with 0, which equals the F test of the factorial design.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -18,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.stats.crossed_effects import Effect, student
+from gestalt_space.stats.estimates import Estimate
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -25,6 +27,8 @@ Method: TypeAlias = Literal["delong", "jackknife"]
 
 FEWEST_CASES = 2
 """Cases with the disorder, and without, that a covariance needs."""
+_NO_VARIANCE = 1e-24
+"""Of a figure between 0 and 1: less is rounding."""
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,12 @@ def difference(figures: ReaderFigures, first: Flags) -> Effect:
 
 def _test(value: float, within: list[tuple[float, float]], shared: float, least: int) -> Effect:
     """`within`: variance of a mean over readers by their mean square, and its degrees of freedom;
-    `shared`: what the cases add, at least 0."""
+    `shared`: what the cases add, at least 0. Readers who are all alike, as all who are always
+    right, do not say how far others would be from them: no interval, and no p."""
     readers = sum(part for part, _ in within)
     variance = readers + max(shared, 0.0)
+    if variance < _NO_VARIANCE:
+        return Effect(Estimate(value, math.nan, math.nan), 0.0, float(max(least, 1)), math.nan)
     doubt = sum(part**2 / free for part, free in within)
     freedom = variance**2 / doubt if doubt > 0 else float(max(least, 1))
     return student(value, variance**0.5, freedom)

@@ -99,6 +99,14 @@ def test_the_documents(study: Path, gestalt: Command) -> None:
     assert ways["mouth", "eyes"] == 0
 
 
+def test_a_report_does_not_take_the_place_of_its_table(study: Path, gestalt: Command) -> None:
+    files = (study / "export.tsv", "--photos", study / "photos", "--overwrite")
+    ran = gestalt("gaze", "import", *files, "-o", study / "f.csv", "--report", study / "f.csv")
+    assert ran.code == 2
+    assert "cannot be the table and its report" in ran.err
+    assert not (study / "f.csv").exists()
+
+
 def test_the_tables_and_pictures(study: Path, gestalt: Command) -> None:
     files = (study / "export.tsv", "--photos", study / "photos")
     overlay = study / "overlay.png"

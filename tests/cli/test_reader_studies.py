@@ -70,6 +70,26 @@ def test_the_tables_of_a_study_fit_into_eighty_columns(
         assert head in [line.split() for line in lines]
 
 
+def test_faces_that_the_cohort_does_not_have_are_said(gestalt: Command) -> None:
+    cohort = ("--disorders", 2, "--patients", 4, "--controls", 1, "--photos-per-patient", 1)
+    assert gestalt("simulate", "cohort", "-o", "faces", *cohort, "--quiet").code == 0
+    few = ("--readers", "2,2", "--seconds", 1, "--rate", 30)
+    ran = gestalt("simulate", "readers", "faces", "-o", "one", *few, "--faces", 3)
+    assert ran.code == 0
+    assert "half of each" not in ran.err
+    ran = gestalt("simulate", "readers", "faces", "-o", "two", *few, "--faces", 9)
+    assert "no more faces than these; --faces is 9" in ran.err
+    assert "(4 of patients, 1 of controls)" in ran.err
+    assert "The cohort does not have half of each" in ran.err
+
+
+@pytest.mark.parametrize(("option", "text"), [("--readers", "2.5,2"), ("--skill", "nan,1")])
+def test_pairs_that_are_no_numbers_are_refused(gestalt: Command, option: str, text: str) -> None:
+    ran = gestalt("simulate", "readers", "faces", "-o", "readers", option, text)
+    assert ran.code == 2
+    assert text in ran.err
+
+
 def test_a_study_compares_looks_and_ratings(gestalt: Command, readers: Path) -> None:
     words = (
         *("gaze", "study", readers / "measures.csv", "--ratings", readers / "ratings.csv"),
@@ -161,6 +181,7 @@ def test_agreement_stands_between_the_centre_bias_and_the_ceiling(gestalt: Comma
     assert [one["group"] for one in alone.document["groups"]] == ["all"]
     for wrong, word in (
         (("--maps", "maps"), "names no folder"),
+        (("--maps", "sees=maps", "--maps", "sees=."), "names sees twice"),
         (("--maps", "other=."), "no map of any photo"),
     ):
         ran = gestalt("gaze", "compare", "fixations.csv", *wrong)

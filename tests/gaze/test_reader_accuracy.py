@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from pathlib import Path
 
@@ -159,3 +160,18 @@ def test_columns_that_are_missing_are_named(
 ) -> None:
     with pytest.raises(UsageError, match=words):
         read_ratings(table(tmp_path, [row], header))
+
+
+@pytest.mark.parametrize("right", ["always", "by group"])
+def test_readers_who_are_all_alike_have_no_interval_and_no_p(tmp_path: Path, right: str) -> None:
+    lines = [
+        f"r{reader},{'AB'[reader > 2]},c{case},{int(right == 'always' or reader < 3)}"
+        for reader in range(6)
+        for case in range(8)
+    ]
+    found = accuracy(read_ratings(table(tmp_path, lines, "reader,group,photo,correct")))
+    for one in found.lines:
+        assert math.isnan(one.estimate.low)
+        assert math.isnan(one.estimate.high)
+        assert math.isnan(one.p)
+    assert line(found, "A").estimate.value == 1

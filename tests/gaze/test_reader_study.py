@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from gestalt_space.errors import UsageError
 from gestalt_space.gaze.crossed_trials import CrossedTrials
@@ -214,6 +215,7 @@ ROWS = [
         ([*ROWS, "r9,B,p0,y,eyes,1"], ["photo p0", "ancestry"]),
         ([*ROWS, ROWS[0]], ["line 38", "on line 2 already"]),
         ([*ROWS, "r9,B,p0,x,eyes,1e"], ["line 38, column dwell", "'1e' is not a number"]),
+        ([*ROWS, "r9,B,p0,x,eyes,1e99"], ["line 38, column dwell", "too large"]),
         ([*ROWS, ",B,p0,x,eyes,1"], ["reader or the photo is missing"]),
     ],
 )
@@ -307,3 +309,59 @@ def test_readers_who_each_saw_one_ancestry_have_no_permutation_of_the_interactio
     effects = {one.effect: one for one in study_effects(half, permutations=99)}
     assert math.isnan(effects["group x ancestry"].p_permuted)
     assert 0 < effects["group x ancestry"].p <= 1
+
+
+def of_readers(trials: CrossedTrials, seen: NDArray[np.bool_]) -> CrossedTrials:
+    return replace(
+        trials, reader=trials.reader[seen], photo=trials.photo[seen], value=trials.value[seen]
+    )
+
+
+def test_readers_who_saw_no_photo_of_the_others_have_no_permutation() -> None:
+    trials = draw_trials(replace(SMALL, photos=(12, 0), photo_sd=50, reader_sd=1), 1)
+    seen = (trials.photo % 2 == 1) == trials.is_second[trials.reader]
+    [effect] = study_effects(of_readers(trials, seen), permutations=99)
+    assert math.isnan(effect.p_permuted)
+    assert 0 < effect.p <= 1
+
+
+def test_a_group_in_which_nobody_saw_both_ancestries_has_no_permutation_of_both() -> None:
+    trials = draw_trials(SMALL, 1)
+    assert trials.is_other is not None
+    second, other = trials.is_second[trials.reader], trials.is_other[trials.photo]
+    found = study_effects(
+        of_readers(trials, second | ((trials.reader % 2 == 0) == other)), permutations=99
+    )
+    p = {one.effect: one.p_permuted for one in found}
+    assert math.isnan(p["group x ancestry"])
+    assert 0 < p["group"] <= 1
+    assert 0 < p["ancestry"] <= 1
+
+
+def test_a_ratio_whose_interval_is_beyond_all_numbers_is_skipped() -> None:
+    trials = draw_trials(MeasurePlan(readers=(2, 2), photos=(4, 0)), 1)
+    times = np.exp(np.clip((trials.value - 35) * 20, -600, 600))
+    with pytest.raises(ValueError, match="beyond all numbers"):
+        study_effects(replace(trials, value=times), log=True, permutations=0)
+
+
+def test_a_planned_study_that_loses_too_many_trials_finds_nothing() -> None:
+    plan = MeasurePlan(readers=(2, 2), photos=(3, 0), missing=0.5, group=1000)
+    found = power(plan, studies=50)
+    assert 0 < found.share.value < 1
+    with pytest.raises(UsageError, match="No simulated study can be analysed"):
+        power(replace(plan, missing=0.99), studies=50)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [
+        MeasurePlan(group=math.nan),
+        MeasurePlan(both=math.inf),
+        MeasurePlan(trial_sd=1e300),
+        MeasurePlan(readers=(10**10, 3)),
+    ],
+)
+def test_a_plan_of_numbers_that_cannot_be_is_refused(plan: MeasurePlan) -> None:
+    with pytest.raises(UsageError):
+        power(plan, studies=50)

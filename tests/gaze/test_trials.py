@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas
 import pytest
 
 from gestalt_space.errors import TableDamaged, UsageError
@@ -218,6 +219,25 @@ def test_a_table_is_read_back(ending: str, tmp_path: Path) -> None:
         np.testing.assert_allclose(one.x, other.x, rtol=1e-5)
         np.testing.assert_array_equal(one.region, other.region)
         assert one.trial.duration == 2.0
+
+
+@pytest.mark.parametrize("column", ["area", "x", "fixation"])
+def test_a_table_that_was_sorted_or_joined_to_another_has_the_same_trials(
+    column: str, tmp_path: Path
+) -> None:
+    written = trials_of(recording("R1"), recording("R2")).trials
+    path = tmp_path / "trials.csv"
+    write_trials(written, path)
+    rows = pandas.read_csv(path)
+    rows.sort_values(column, kind="stable").to_csv(path, index=False)
+    of_reader = {one.trial.reader: one for one in read_trials(path)}
+    assert len(read_trials(path)) == 2
+    for one in written:
+        read = of_reader[one.trial.reader]
+        np.testing.assert_allclose(read.trial.fixations.start, one.trial.fixations.start, rtol=1e-5)
+        np.testing.assert_array_equal(read.region, one.region)
+    pandas.concat([rows, rows]).to_csv(path, index=False)
+    assert [one.trial.reader for one in read_trials(path)] == ["R1", "R2"] * 2
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -156,3 +158,30 @@ def test_groups_with_variances_of_their_own_are_compared_as_by_welch() -> None:
     assert fit.components["one"] > fit.components["other"] > 0
     assert ours.freedom == pytest.approx(theirs.df, rel=1e-3)
     assert ours.p == pytest.approx(theirs.pvalue, rel=1e-3)
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pytest.param(lambda group, reader, photo: group, id="group"),
+        pytest.param(lambda group, reader, photo: reader**2.0, id="reader"),
+        pytest.param(lambda group, reader, photo: reader**2.0 + photo**3.0, id="reader and photo"),
+    ],
+)
+def test_values_that_do_not_vary_between_trials_are_refused(
+    values: Callable[..., NDArray[np.float64]],
+) -> None:
+    """The residual is 0, and how far readers vary cannot be told in its units: the interval was a
+    third of what it should be."""
+    reader, photo = np.repeat(np.arange(6), 8), np.tile(np.arange(8), 6)
+    group = np.where(reader < 3, 0.5, -0.5)
+    design = np.column_stack([np.ones(48), group])
+    with pytest.raises(ValueError, match="not between their trials"):
+        fit_crossed(values(group, reader, photo), design, {"readers": reader, "photos": photo})
+
+
+def test_values_whose_squares_are_no_numbers_are_refused() -> None:
+    values, factors = made(1)
+    for unit in (1e100, 1e200):
+        with pytest.raises(ValueError, match="too large"):
+            fit_crossed(values * unit, fixed(factors["readers"], factors["photos"]), factors)
