@@ -58,25 +58,32 @@ def import_(
         ),
     ] = "auto",
     min_duration: Annotated[
-        float, typer.Option("--min-duration", min=1, help="Shortest fixation, in milliseconds.")
+        float,
+        typer.Option(
+            "--min-duration", min=1, max=10_000, help="Shortest fixation, in milliseconds."
+        ),
     ] = 66,
     dispersion: Annotated[
         float,
         typer.Option(
             "--dispersion",
             min=1,
+            max=10_000,
             help="I-DT: side of the square that holds a fixation, in pixels of the screen.",
         ),
     ] = 100,
     velocity: Annotated[
         float,
-        typer.Option("--velocity", min=1, help="I-VT: slowest saccade, in degrees per second."),
+        typer.Option(
+            "--velocity", min=1, max=10_000, help="I-VT: slowest saccade, in degrees per second."
+        ),
     ] = 40,
     pixels_per_degree: Annotated[
         float | None,
         typer.Option(
             "--pixels-per-degree",
             min=1,
+            max=10_000,
             help="I-VT: pixels of the screen per degree of visual angle.",
             show_default=False,
         ),
@@ -86,6 +93,7 @@ def import_(
         typer.Option(
             "--smoothing",
             min=0,
+            max=1000,
             help="I-DT, I-VT: length of the moving median, in milliseconds; 0: none.",
         ),
     ] = 40,
@@ -94,6 +102,7 @@ def import_(
         typer.Option(
             "--merge-distance",
             min=0,
+            max=10_000,
             help="Join neighbouring fixations that are this near, in pixels of the screen; 0: "
             "never. [default: 50, for segments 25]",
             show_default=False,

@@ -315,3 +315,14 @@ def test_another_document_is_refused(
     assert ran.code == 2
     assert message in ran.err
     assert not page.exists()
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["--min-duration", "--dispersion", "--velocity", "--pixels-per-degree", "--smoothing"],
+)
+def test_limits_of_fixations_have_an_end(study: Path, gestalt: Command, option: str) -> None:
+    files = (study / "export.tsv", "--photos", study / "photos", "-o", study / "f.csv")
+    ran = gestalt("gaze", "import", *files, "--fixations", "segments", option, "inf")
+    assert ran.code == 2
+    assert option in ran.err
