@@ -170,9 +170,9 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
     present: list[str] = []
     excluded: list[str] = []
     for feature in features:
-        (excluded if feature.get("excluded") else present).append(str(feature["type"]["id"]))
+        (excluded if _is_excluded(feature) else present).append(str(feature["type"]["id"]))
     terms = [
-        disease["term"] for disease in record.get("diseases") or () if not disease.get("excluded")
+        disease["term"] for disease in record.get("diseases") or () if not _is_excluded(disease)
     ]
     diseases = {str(term["id"]): str(term.get("label") or "") for term in reversed(terms)}
     subject = record.get("subject") or {}
@@ -199,6 +199,18 @@ def _packet(record: Mapping[str, Any]) -> Phenopacket:
         files=tuple(_files(record)),
         not_used=tuple(filter(None, (wrong_sex, wrong_age))),
     )
+
+
+def _is_excluded(part: Mapping[str, Any]) -> bool:
+    """Whether a term or disease was looked for and not found. Raises `PhenotypeError`: a text such
+    as "no" could be read as either."""
+    excluded = part.get("excluded")
+    if excluded is not None and not isinstance(excluded, bool):
+        raise PhenotypeError(
+            f"`excluded` of a term or disease is {_quoted(str(excluded))}, not true or false.",
+            "Correct the phenopacket.",
+        )
+    return bool(excluded)
 
 
 def _field(record: Mapping[str, Any], name: str) -> Any:

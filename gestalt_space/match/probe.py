@@ -78,7 +78,7 @@ def as_one_probe(probes: Sequence[Probe]) -> Probe:
         raise UsageError(
             f"The gallery has these photos for {len(owners)} different patients, including "
             f"{first} and {second}.",
-            "Give photos of one patient, or leave out --as-one.",
+            "Give the photos of one patient at a time.",
         )
     descriptors = [one.descriptor for one in probes if one.descriptor is not None]
     return Probe(

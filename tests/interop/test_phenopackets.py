@@ -124,6 +124,16 @@ def test_what_is_no_json_is_refused(bad: bytes):
         parse_phenopacket(bad)
 
 
+@pytest.mark.parametrize("word", ["no", "false", 0, 1, []])
+@pytest.mark.parametrize("part", ["phenotypicFeatures", "diseases"])
+def test_excluded_is_true_or_false(part: str, word: Any) -> None:
+    """A text such as "no" is no excluded term: that would count against a disorder."""
+    name = "type" if part == "phenotypicFeatures" else "term"
+    packet = {"id": "A", part: [{name: {"id": "HP:0000664"}, "excluded": word}]}
+    with pytest.raises(PhenotypeError, match="not true or false"):
+        parse_phenopacket(json.dumps(packet).encode())
+
+
 def test_a_folder_is_read_with_all_in_it(tmp_path: Path):
     (tmp_path / "b").mkdir()
     (tmp_path / "b" / "two.json").write_bytes(data(packet("P2")))
