@@ -5,7 +5,6 @@ Millions of rows: only the columns that are asked for are parsed, and texts are 
 
 from __future__ import annotations
 
-import csv
 import gzip
 import io
 import re
@@ -23,6 +22,7 @@ from gestalt_space.errors import TableDamaged
 from gestalt_space.gaze.types import Floats
 from gestalt_space.names import normal_name
 from gestalt_space.paths import display_name
+from gestalt_space.tables.rows import RowReader
 
 SEPARATORS = "\t;,"
 NULLS = ["", "NA", "n/a", "N/A", "nan", "NaN", "NULL", "null"]
@@ -54,7 +54,7 @@ class TextFile:
     def first_line(self) -> list[str]:
         """The cells of the first line."""
         line = _first_line(self.data)
-        return next(csv.reader([line], delimiter=self.separator), [])
+        return next(RowReader([line], self.separator), [])
 
     def read(
         self, numbers: Iterable[int], texts: Iterable[int] = ()
@@ -77,23 +77,23 @@ class TextFile:
 
     def _parsed(self, numbers: Sequence[int], texts: Sequence[int], decimal: str) -> Any:
         import pyarrow as pa
-        from pyarrow import csv as pa_csv
+        import pyarrow.csv
 
         types: dict[str, Any] = {str(place): pa.float64() for place in numbers}
         types |= {str(place): pa.dictionary(pa.int32(), pa.string()) for place in texts}
         quoted = self.separator != "\t" or self.data[:200].lstrip().startswith(b'"')
         try:
-            return pa_csv.read_csv(
+            return pyarrow.csv.read_csv(
                 io.BytesIO(self.data),
-                read_options=pa_csv.ReadOptions(
+                read_options=pyarrow.csv.ReadOptions(
                     column_names=[str(place) for place in range(len(self.first_line))],
                     skip_rows=1 if self.header else 0,
                     block_size=1 << 23,
                 ),
-                parse_options=pa_csv.ParseOptions(
+                parse_options=pyarrow.csv.ParseOptions(
                     delimiter=self.separator, quote_char='"' if quoted else False
                 ),
-                convert_options=pa_csv.ConvertOptions(
+                convert_options=pyarrow.csv.ConvertOptions(
                     include_columns=[*types],
                     column_types=types,
                     null_values=NULLS,

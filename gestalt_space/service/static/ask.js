@@ -34,13 +34,11 @@ function add(files) {
 /** Whether a file that was dropped is a phenopacket or a VCF, which its field then has. */
 function isTaken(file) {
   const id = /\.json$/i.test(file.name) ? "phenopacket" : /\.(vcf(\.b?gz)?|bcf)$/i.test(file.name) ? "vcf" : "";
-  const input = document.getElementById(id);
+  const input = document.getElementById(id), taken = new DataTransfer();
   if (!input) return false;
-  const taken = new DataTransfer();
   taken.items.add(file);
   input.files = taken.files;
-  input.closest("details").open = true;
-  return true;
+  return (input.closest("details").open = true);
 }
 
 function drop(photo) {
@@ -127,8 +125,8 @@ async function turn(photo) {
     photo.file = new File([turned], photo.file.name, { type: "image/jpeg" });
     look(photo);
   } catch {
-    photo.shown.querySelector(".remarks").replaceChildren(
-      element("li", {}, problem({ code: "photo_format", message: "", hint: "" })));
+    const broken = problem({ code: "photo_format", message: "", hint: "" });
+    photo.shown.querySelector(".remarks").replaceChildren(element("li", {}, broken));
   }
 }
 
@@ -144,35 +142,29 @@ function complete(fields) {
   for (const filter of form.querySelectorAll("[data-among]"))
     if (filter.value.trim()) fields.append("among", `${filter.dataset.among}=${filter.value}`);
   for (const area of form.querySelectorAll("[data-lines]"))
-    for (const line of area.value.split("\n").filter((one) => one.trim()))
-      fields.append(area.dataset.lines, line);
+    for (const line of area.value.split("\n").filter((one) => one.trim())) fields.append(area.dataset.lines, line);
 }
 
 /** Draws the face that was asked about into a canvas of the answer. */
 async function paint(canvas) {
   const { file, face } = asked[canvas.dataset.place] ?? {};
-  if (!face) return canvas.remove();
-  const [left, top, right, bottom] = face.box;
-  const bitmap = await createImageBitmap(file).catch(() => undefined);
+  const bitmap = face && await createImageBitmap(file).catch(() => undefined);
   if (!bitmap) return canvas.remove();
+  const [left, top, right, bottom] = face.box;
   const { width, height } = bitmap;
   const side = Math.min(1.25 * Math.max(right - left, bottom - top), width, height);
   const within = (middle, most) => Math.min(Math.max(middle - side / 2, 0), most - side);
   canvas.width = canvas.height = 224;
-  canvas.getContext("2d").drawImage(bitmap, within((left + right) / 2, width),
-    within((top + bottom) / 2, height), side, side, 0, 0, 224, 224);
+  const [x, y] = [within((left + right) / 2, width), within((top + bottom) / 2, height)];
+  canvas.getContext("2d").drawImage(bitmap, x, y, side, side, 0, 0, 224, 224);
 }
 
 /** Shows what fits a search; what is chosen stays. Returns how many there are. */
 function filter(input, rows) {
   const wanted = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-  let count = 0;
-  for (const row of rows) {
-    const fits = wanted.every((one) => row.dataset.words.includes(one));
-    row.hidden = !fits && !row.querySelector(":checked");
-    count += fits;
-  }
-  return count;
+  const fitting = new Set([...rows].filter((row) => wanted.every((one) => row.dataset.words.includes(one))));
+  for (const row of rows) row.hidden = !fitting.has(row) && !row.querySelector(":checked");
+  return fitting.size;
 }
 
 document.getElementById("files").addEventListener("change", ({ target }) => {
@@ -236,10 +228,8 @@ comparison.addEventListener("filled", () => comparison.querySelectorAll("canvas"
 for (const part of [answer, comparison])
   part.addEventListener("error", ({ target }) => target.localName === "img"
     && target.replaceWith(element("span", { class: "no-face" }, target.dataset.missing ?? "")), true);
-answer.addEventListener("input", ({ target }) => {
-  if (target.dataset.filter === undefined) return;
-  filter(target, target.closest(".probe").querySelectorAll("tbody tr"));
-});
+answer.addEventListener("input", ({ target }) =>
+  target.dataset.filter !== undefined && filter(target, target.closest(".probe").querySelectorAll("tbody tr")));
 answer.addEventListener("change", ({ target }) => {
   if (!target.dataset.line) return;
   const chosen = [...answer.querySelectorAll("[data-line]:checked")];

@@ -5,8 +5,7 @@ const words = JSON.parse(document.getElementById("words").textContent);
 
 /** A word of the page, with its values put in. */
 export function word(key, values = {}) {
-  const text = words[key] ?? words["error.error"];
-  return text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+  return (words[key] ?? words["error.error"]).replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
 }
 
 /** An element with attributes and children; texts stay texts. */
@@ -43,8 +42,7 @@ export function tell(text, place = document.getElementById("told")) {
 /** An error in the reader's language, with the detail below it. */
 export function problem(error) {
   const code = `error.${error.code}` in words ? `error.${error.code}` : "error.error";
-  const box = element("div", { class: "problem", role: "alert" },
-    element("p", {}, element("strong", {}, word(code))));
+  const said = element("p", {}, element("strong", {}, word(code))), box = element("div", { class: "problem", role: "alert" }, said);
   if (error.code === "not_authenticated")
     box.append(element("p", {}, element("a", { href: `${root.dataset.root}/login` }, word("log_in"))));
   const detail = [error.message, error.hint].filter(Boolean).join(" ");
