@@ -78,6 +78,8 @@ def explain(
             "work, and otherwise rise.",
         ),
     ] = "auto",
+    without: options.Without = [],  # noqa: B006 - Typer copies it
+    family: options.Family = None,
     seed: options.Seed = 0,
     face: options.FaceNumber = None,
     overwrite: options.Overwrite = False,
@@ -101,11 +103,19 @@ def explain(
     from gestalt_space.explain.explanation import explain_class, explain_photo, parse_line_by
     from gestalt_space.explain.explanation_document import explanation_document
     from gestalt_space.explain.methods import parse_method
+    from gestalt_space.gallery.intake.values import parse_text
+    from gestalt_space.match.question import Question
+    from gestalt_space.names import normal_name
     from gestalt_space.pages.environment import ENDINGS
     from gestalt_space.settings import load_settings
     from gestalt_space.weights.store import ModelStore
 
     line_by = parse_line_by(by)
+    question = Question(without=tuple(map(normal_name, without)), family=parse_text(family))
+    if classifier is not None and (without or family):
+        raise UsageError(
+            "A classifier is not compared with patients.", "Leave out --without and --family."
+        )
     parse_method(method)
     if path is not None:
         check_new_file(path, ENDINGS, overwrite=overwrite)
@@ -122,6 +132,7 @@ def explain(
                 *(gallery, source, line),
                 against=against,
                 line_by=line_by,
+                question=question,
                 method=method,
                 seed=seed,
             )

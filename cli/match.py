@@ -52,26 +52,8 @@ def match(
             "--as-one", help="Treat the photos as one patient. They may show different ages."
         ),
     ] = False,
-    without: Annotated[
-        list[str],
-        typer.Option(
-            "--without",
-            help="Exclude this patient of the gallery, for example because the photo may be "
-            "theirs. Repeatable.",
-            metavar="PATIENT",
-            show_default=False,
-        ),
-    ] = [],  # noqa: B006 - Typer copies it
-    family: Annotated[
-        str | None,
-        typer.Option(
-            "--family",
-            help="Family of the new photos, by its name in the gallery. Its patients are "
-            "excluded. For a stored patient, the family is excluded anyway.",
-            metavar="NAME",
-            show_default=False,
-        ),
-    ] = None,
+    without: options.Without = [],  # noqa: B006 - Typer copies it
+    family: options.Family = None,
     with_family: Annotated[
         bool,
         typer.Option(

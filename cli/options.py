@@ -131,3 +131,24 @@ PublishedCases = Annotated[
         show_default=False,
     ),
 ]
+
+Without = Annotated[
+    list[str],
+    typer.Option(
+        "--without",
+        help="Exclude this patient of the gallery, for example because the photo may be "
+        "theirs. Repeatable.",
+        metavar="PATIENT",
+        show_default=False,
+    ),
+]
+Family = Annotated[
+    str | None,
+    typer.Option(
+        "--family",
+        help="Family of the new photos, by its name in the gallery. Its patients are "
+        "excluded. For a stored patient, the family is excluded anyway.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]

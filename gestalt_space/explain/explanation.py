@@ -22,7 +22,7 @@ from gestalt_space.home import Gallery
 from gestalt_space.lazy_value import LazyValue
 from gestalt_space.match.line_descriptors import LineDescriptors
 from gestalt_space.match.probe import Probe
-from gestalt_space.match.question import Question
+from gestalt_space.match.question import TEN_DISORDERS, Question
 from gestalt_space.types import Face, Pixels
 from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
@@ -88,12 +88,14 @@ def explain_photo(
     *,
     against: str | None = None,
     line_by: LineBy = "centroid",
+    question: Question = TEN_DISORDERS,
     method: str = AUTO,
     seed: int = 0,
 ) -> Explanation:
     """What in the face of a photo speaks for the disorder `wanted` of the gallery.
 
     `against`: the disorder of the second map; without one, the highest-ranked other disorder.
+    `question`: who of the gallery is left out, beside the photo's own patient and family.
     `method`: one of `METHODS`, or `auto`.
     Nothing is stored. Raises what is wrong with the photo, `NotInGallery` for a disorder without a
     patient who may be compared, `ModelUnsuitable` or `UsageError` for a method by gradients and an
@@ -112,9 +114,9 @@ def explain_photo(
         target = LineTarget(encoder, direction_to(vector, of.others), gradients)
         return ExplainedLine(of.id, of.name, way.explain(_crop(probe), target), of)
 
-    first = here.line_descriptors(probe, wanted)
-    other = against or _next_line(here, probe, first.id)
-    second = None if other is None else here.line_descriptors(probe, other)
+    first = here.line_descriptors(probe, wanted, question)
+    other = against or _next_line(here, probe, first.id, question)
+    second = None if other is None else here.line_descriptors(probe, other, question)
     _check_other(first.id, None if second is None else second.id)
     one, two = explained(first), None if second is None else explained(second)
     return _explanation(
@@ -184,9 +186,9 @@ def _crop(probe: Probe) -> Pixels:
     return seen.crop
 
 
-def _next_line(gallery: Gallery, probe: Probe, line: str) -> str | None:
+def _next_line(gallery: Gallery, probe: Probe, line: str, question: Question) -> str | None:
     """The highest-ranked disorder but one."""
-    _, (match,) = gallery.answer([probe], Question(k=2))
+    _, (match,) = gallery.answer([probe], replace(question, k=2))
     return next((one.id for one in match.lines if one.id != line), None)
 
 

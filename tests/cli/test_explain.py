@@ -176,3 +176,27 @@ def test_an_encoder_in_onnx_runtime_only_has_ways_without_gradients(
     assert "tiny runs in ONNX Runtime only" in ran.err
     assert "--method occlusion" in ran.err
     assert json.loads(gestalt(*ask, "--json").out)["method"] == "rise"
+
+
+def test_who_is_excluded_is_no_evidence(filled: Path, photos: list[Path], gestalt: Command) -> None:
+    ask = ("explain", photos[4], "--line", FIRST, "--json", *QUICK, *ALIGNED)
+    everybody = gestalt(*ask).document["line"]
+    without = gestalt(*ask, "--without", "P0").document["line"]
+    assert (everybody["patients"], without["patients"]) == (2, 1)
+    assert without["patient"] == "P1"
+    assert without["cells"] != everybody["cells"]
+    assert gestalt("index", "set", "P1", "--family", "F1").code == 0
+    of_family = gestalt(*ask, "--family", "F1").document["line"]
+    assert (of_family["patients"], of_family["patient"]) == (1, "P0")
+    # Nor is the second map of a line whose only patient is excluded.
+    ran = gestalt(*ask, "--without", "P2", "--against", SECOND)
+    assert ran.code == 1
+    assert SECOND in ran.document["error"]["message"]
+    assert gestalt(*ask, "--without", "P2").document["against"] is None
+    assert gestalt(*ask, "--without", "P9").code != 0
+
+
+def test_a_classifier_excludes_nobody(filled: Path, photos: list[Path], gestalt: Command) -> None:
+    ask = ("explain", photos[4], "--line", FIRST, "--classifier", "own", *ALIGNED)
+    ran = gestalt(*ask, "--without", "P0")
+    assert (ran.code, "not compared with patients" in ran.err) == (2, True)
