@@ -31,7 +31,8 @@ def peak_of(path: Path, count: int) -> int:
 def test_memory_does_not_grow_with_the_lines(tmp_path: Path):
     score_exome(write(tmp_path / "a.vcf", [line()]), FilterPlan(), GeneSymbols())
     few, many = (peak_of(tmp_path / f"{count}.vcf", count) for count in (1_000, 8_000))
-    assert many < 1.2 * few
+    # What other tests left to be freed meanwhile is no more than this; a line kept would be.
+    assert many < few + 20 * 7_000
 
 
 def test_what_a_user_should_know_is_said(tmp_path: Path):
