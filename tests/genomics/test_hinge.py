@@ -23,7 +23,13 @@ def rows(n: int, features: int = 3, seed: int = 0) -> tuple[NDArray[np.float64],
 def test_weights_are_those_of_liblinear_where_that_converges(power: int):
     given, truth = rows(2000)
     machine = LinearSVC(
-        C=2.0**power, loss="hinge", dual=True, class_weight="balanced", max_iter=200_000, tol=1e-6
+        C=2.0**power,
+        loss="hinge",
+        dual=True,
+        class_weight="balanced",
+        max_iter=200_000,
+        tol=1e-6,
+        random_state=0,
     ).fit(given, truth)
     expected = [*machine.coef_[0], *machine.intercept_]
     assert fit_hinge(given, truth, 2.0**power) == pytest.approx(expected, abs=0.02)
@@ -32,7 +38,9 @@ def test_weights_are_those_of_liblinear_where_that_converges(power: int):
 def test_liblinear_does_not_converge_for_a_large_c():
     given, truth = rows(2000)
     c = 2.0**10
-    machine = LinearSVC(C=c, loss="hinge", dual=True, class_weight="balanced", max_iter=5_000)
+    machine = LinearSVC(
+        C=c, loss="hinge", dual=True, class_weight="balanced", max_iter=5_000, random_state=0
+    )
     with pytest.warns(ConvergenceWarning):
         machine.fit(given, truth)
     theirs = np.array([*machine.coef_[0], *machine.intercept_])
