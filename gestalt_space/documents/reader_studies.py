@@ -70,8 +70,8 @@ class SkippedMeasureForm(Form):
 
 
 class MeasuresForm(Form):
-    """Where and when readers look. `groups`: in the order of subtraction; `ancestries`: likewise,
-    empty if the groups only are compared."""
+    """Where and when readers look. `groups` and `ancestries`: in the order of
+    subtraction; without ancestries, the groups only are compared."""
 
     groups: list[StudyGroupForm]
     ancestries: list[str]

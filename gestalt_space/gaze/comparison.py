@@ -124,8 +124,8 @@ def auc_judd(density: Density, fixated: Fixated) -> float:
 
 
 def auc_shuffled(density: Density, fixated: Fixated, elsewhere: Fixated) -> float:
-    """Likewise against the places of fixations on other photos (Zhang 2008), so that a bias to the
-    centre is worth nothing."""
+    """Area under the ROC curve against the places of fixations on other photos (Zhang 2008), so
+    that a bias to the centre is worth nothing. 0.5 is chance."""
     return _area(_at(density, fixated), _at(density, elsewhere), only_positive=False)
 
 

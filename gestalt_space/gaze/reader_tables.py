@@ -78,7 +78,8 @@ def read_groups(path: Path) -> dict[str, str]:
 
 
 def read_ancestries(path: Path) -> dict[str, str]:
-    """The ancestry of the patient of each photo, likewise."""
+    """The ancestry of the patient of each photo, from a table with the columns photo (or medium)
+    and ancestry; empty where it is not known. Raises `UsageError`."""
     table = read_table(path, (), (PHOTO, MEDIUM, ANCESTRY))
     photo = _photo_column(table)
     if ANCESTRY not in table.columns:

@@ -29,7 +29,8 @@ def dwell(trial: FaceTrial) -> Floats:
 
 
 def dwell_share(trial: FaceTrial) -> Floats:
-    """Likewise, as shares of the trial's fixations; NaN where there is none."""
+    """The dwell on each area as a share of the trial's fixations: `(areas,)`; NaN where there is
+    none."""
     times = dwell(trial)
     total = float(times.sum())
     return times / total if total > 0 else np.full(len(AREAS), np.nan)
