@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from gestalt_space.ranking.aggregation import VOTERS
@@ -164,10 +164,13 @@ def ranked(case: Case, how: str) -> list[Contender] | None:
 def check(case: Case, how: str, found: list[Contender]) -> None:
     true = case.scores(how)
     last = sorted(true.values(), reverse=True)[: case.k][-1:] or [np.inf]
-    # Sums of votes in another order may differ in the last digit.
+    # Sums of votes in another order may differ in the last digit: who is as close to the last line
+    # may be there or not.
     margin = 1e-12 if how == "vote" else 0
-    expected = {key for key, score in true.items() if score >= last[0] - margin}
-    assert {one.group for one in found} == expected
+    groups = {one.group for one in found}
+    assert {key for key, score in true.items() if score >= last[0] + margin} <= groups
+    assert groups <= {key for key, score in true.items() if score >= last[0] - margin}
+    assert len(groups) >= min(case.k, len(true))
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
     evidence = case.evidence
     for one in found:
@@ -190,9 +193,22 @@ def test_what_is_settled_is_the_ranking_of_all(how: str, case: Case) -> None:
         check(case, how, found)
 
 
+ALMOST_EQUAL = Case(
+    similarities=[0.25, 2.2514017831033045e-13],
+    owners=[1, 0],
+    groups={0: [0, 1], 1: [1]},
+    found=2,
+    k=1,
+    known=[-1.0, -1.0],
+    without=[],
+)
+"""One group has all votes, the other all but 1e-12 of them."""
+
+
 @pytest.mark.parametrize("how", RULES)
 @settings(max_examples=150, deadline=None)
 @given(case=cases())
+@example(case=ALMOST_EQUAL)
 def test_with_all_photos_everything_is_settled(how: str, case: Case) -> None:
     whole = Case(
         case.similarities,
