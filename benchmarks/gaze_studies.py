@@ -109,7 +109,7 @@ def measures(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[obj
 
 
 def accuracy(pool: Executor, studies: int) -> tuple[Sequence[str], list[list[object]]]:
-    """Likewise the test of accuracy."""
+    """How often the test of accuracy rejects where nothing differs."""
     rows: list[list[object]] = []
     for readers, method in READINGS:
         counts, methods = [readers] * studies, [method] * studies

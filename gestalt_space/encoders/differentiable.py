@@ -44,7 +44,7 @@ class DifferentiableEncoder:
         return slots.flatten(1).div(math.sqrt(slots.shape[1]))
 
     def slots(self, faces: Tensor) -> Tensor:
-        """Likewise to slots `(n, slots, dim)`."""
+        """Faces, as in `descriptors`, to slots `(n, slots, dim)`, each of unit length."""
         images = self.inputs(faces)
         shape = len(self.prepare.views), len(faces), -1
         return torch.cat(

@@ -54,7 +54,7 @@ def directions_of(gallery: Gallery, progress: Progress = no_progress) -> NDArray
         (faces,) = encode_faces(PLAN, factory(cores()), [encoder], progress=progress)
         return faces.directions()
 
-    made_with = f"{encoder.spec.fingerprint} {PLAN}"
+    made_with = f"{encoder.spec.fingerprint} {encoder.run.precision} {PLAN}"
     kind = f"directions-{sha256(made_with.encode()).hexdigest()[:16]}"
     folder = gallery.settings.cache / "terms"
     return kept(folder, kind, _SOURCES, make, _pack, _unpack)

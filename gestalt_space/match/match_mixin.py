@@ -335,7 +335,7 @@ class MatchMixin(ListingMixin):
     def _answered(
         self, probes: Callable[[], Sequence[Probe]], question: Question, view: GalleryView | None
     ) -> tuple[GalleryView, list[Match]]:
-        """Likewise, without a record in the audit trail."""
+        """The answers of `_answer`, without a record in the audit trail."""
 
         def ask() -> tuple[GalleryView, list[Match]]:
             newest = view if view is not None and view.state is self.state() else None

@@ -138,6 +138,10 @@ def test_terms_of_a_photo_a_patient_and_a_disorder(
         found = [one["deviations"] for one in document["terms"]]
         assert found == sorted(found, reverse=True)
     assert len(learned) == 1, "directions are learned once, and kept"
+    faster = gestalt(*ask, "--patient", "P0", "--precision", "bf16", "-q")
+    # A processor without bfloat16 refuses it.
+    assert len(learned) == (2 if faster.code == 0 else 1), "another precision, other directions"
+    assert faster.code == 0 or "bf16" in faster.err
 
 
 @pytest.mark.usefixtures("patients")
