@@ -155,7 +155,7 @@ def _round(
     vary = Augmentation(recipe)
     preparing = {}
     for threads in THREADS:
-        photos = PhotoBatches(faces.crops, start.spec, vary, threads)
+        photos = PhotoBatches(faces.crops, start.spec, vary, threads, ahead=1)
         rng = np.random.default_rng(5)
         batches = [
             (rng.integers(len(faces.crops), size=size), vary.draw(rng, size)) for _ in range(steps)

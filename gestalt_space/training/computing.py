@@ -32,6 +32,11 @@ class Computing:
         place = torch_device(device)
         return cls(place, half="bf16" in fast_precisions(place))
 
+    @property
+    def shares_cores(self) -> bool:
+        """Whether it computes on the cores that prepare photos."""
+        return self.device.type == "cpu"
+
     def placed(self, network: M) -> M:
         """The network there, its convolutions laid out as they run fastest."""
         return network.to(self.device).to(memory_format=torch.channels_last)

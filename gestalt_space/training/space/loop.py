@@ -121,6 +121,7 @@ class _Loop:
             training.start.spec,
             Augmentation(recipe),
             threads=min(torch.get_num_threads(), MOST_THREADS),
+            ahead=0 if training.computing.shares_cores else 1,
         )
         is_part = len(layers) < len(training.start.layers)
         self.trunk = FrozenTrunk(self.network, parts if is_part else ())

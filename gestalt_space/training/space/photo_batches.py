@@ -1,5 +1,5 @@
-"""Training photos as the network takes them: threads vary and size those of the next batch while
-the network learns from one."""
+"""Training photos as the network takes them, varied and sized by threads: while a GPU learns from a
+batch, those of the next one."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from gestalt_space.types import Crops
 
 Looks = NDArray[np.float64]
 """The random numbers of photos, a row each, as `Augmentation.draw` gives them."""
-AHEAD = 1
-"""Batches that are prepared while the network learns."""
 MOST_THREADS = 4
 """More than these wait for Python rather than for the processor."""
 
@@ -34,12 +32,17 @@ def as_images(sized_faces: NDArray[np.uint8]) -> Tensor:
 
 @dataclass(frozen=True, slots=True)
 class PhotoBatches:
-    """Prepares batches of these aligned faces; what comes out does not depend on the threads."""
+    """Prepares batches of these aligned faces; what comes out does not depend on the threads.
+
+    `ahead`: batches that are prepared while the network learns. With 0 both take turns, which is
+    faster where they share the cores: a step waits for the slowest of its threads.
+    """
 
     crops: Crops
     spec: EncoderSpec
     vary: Augmentation
     threads: int
+    ahead: int
 
     def prepared(self, batches: Iterable[tuple[Numbers, Looks]]) -> Iterator[Tensor]:
         """Batches, each the numbers of its faces and their looks, as `TorchPreparation` takes
@@ -51,7 +54,7 @@ class PhotoBatches:
                     *(np.array_split(one, self.threads) for one in (faces, looks)), strict=True
                 )
                 begun.append([pool.submit(self._part, *part) for part in parts])
-                if len(begun) > AHEAD:
+                if len(begun) > self.ahead:
                     yield _whole(begun.popleft())
             while begun:
                 yield _whole(begun.popleft())

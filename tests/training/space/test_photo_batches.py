@@ -18,9 +18,9 @@ CROPS = np.stack([made.crop(seed) for seed in range(6)])
 BATCHES = ([0, 3, 5], [1], [4, 4, 2, 0, 1])
 
 
-def photos(threads: int, vary: Augmentation | None = None) -> PhotoBatches:
+def photos(threads: int, vary: Augmentation | None = None, ahead: int = 1) -> PhotoBatches:
     vary = vary or Augmentation(small_recipe())
-    return PhotoBatches(CROPS, small_start().spec, vary, threads)
+    return PhotoBatches(CROPS, small_start().spec, vary, threads, ahead)
 
 
 def drawn(vary: Augmentation) -> list[tuple[np.ndarray, Looks]]:
@@ -29,9 +29,11 @@ def drawn(vary: Augmentation) -> list[tuple[np.ndarray, Looks]]:
 
 
 @pytest.mark.parametrize("size", [112, 128])
-@pytest.mark.parametrize("threads", [1, 2, 7])
-def test_batches_come_in_order_varied_and_in_the_networks_size(threads: int, size: int) -> None:
-    mine = photos(threads)
+@pytest.mark.parametrize(("threads", "ahead"), [(1, 1), (2, 0), (7, 1)])
+def test_batches_come_in_order_varied_and_in_the_networks_size(
+    threads: int, ahead: int, size: int
+) -> None:
+    mine = photos(threads, ahead=ahead)
     mine = replace(mine, spec=replace(mine.spec, input_size=size))
     batches = drawn(mine.vary)
     found = list(mine.prepared(batches))
@@ -53,7 +55,8 @@ def test_a_share_without_a_face_is_empty() -> None:
     assert images.shape == (0, 3, 112, 112)
 
 
-def test_the_next_batch_is_prepared_while_the_network_learns_and_no_more() -> None:
+@pytest.mark.parametrize("ahead", [0, 1])
+def test_the_next_batch_is_prepared_while_the_network_learns_and_no_more(ahead: int) -> None:
     asked = []
 
     def noted() -> Iterator[tuple[np.ndarray, Looks]]:
@@ -61,10 +64,10 @@ def test_the_next_batch_is_prepared_while_the_network_learns_and_no_more() -> No
             asked.append(number)
             yield batch
 
-    mine = photos(1)
+    mine = photos(1, ahead=ahead)
     prepared = mine.prepared(noted())
     next(prepared)
-    assert asked == [0, 1]
+    assert asked == [0, 1][: ahead + 1]
     assert len(list(prepared)) == 2
 
 
