@@ -20,11 +20,22 @@ _PROVIDERS = {"cpu": "CPUExecutionProvider", "cuda": "CUDAExecutionProvider"}
 _CUDA_OPTIONS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC"}
 
 
+_LIMIT: list[int] = []
+"""What `limit_cores` was last told."""
+
+
+def limit_cores(most: int) -> None:
+    """Let this process use at most so many cores from now on, where it shares its machine."""
+    _LIMIT[:] = [most]
+
+
 def cores() -> int:
     """Processor cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
+        found = len(os.sched_getaffinity(0))
+    else:
+        found = os.cpu_count() or 1
+    return min([found, *_LIMIT])
 
 
 @functools.cache

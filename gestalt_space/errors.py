@@ -42,6 +42,9 @@ GestaltError
 ├── ArchiveError          a backup or an export that cannot be used
 │   ├── ArchiveDamaged
 │   └── ArchiveUnsuitable
+├── ClusterError          a Ray cluster that is away, or cannot do the work
+│   ├── ClusterLost       it went away in between
+│   └── WorkerDied        what was at work on one item died each time
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
@@ -388,6 +391,25 @@ class DatabaseError(GestaltError):
 
     code = "database"
     http_status = 503
+
+
+class ClusterError(GestaltError):
+    """A Ray cluster that is away, or cannot do the work."""
+
+    code = "cluster"
+    http_status = 503
+
+
+class ClusterLost(ClusterError):
+    """A Ray cluster that went away while it was used."""
+
+    code = "cluster_lost"
+
+
+class WorkerDied(ClusterError):
+    """An item of which the workers died each time it was tried."""
+
+    code = "worker_died"
 
 
 class IndexDamaged(GestaltError):

@@ -42,7 +42,7 @@ def level(room: str) -> int:
     """How high a room stands; whatever is not named here stands between `ABOVE` and `BELOW`."""
     if room in GROUND:
         return 0
-    if room == "weights":
+    if room in ("weights", "distributed"):
         return 1
     if room in ROOMS:
         return 2
