@@ -18,12 +18,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from gestalt_space.atomic_files import (
     check_new_file,
     make_private_folder,
-    replacing,
     write_atomically,
 )
 from gestalt_space.atomic_folders import replace_folder
@@ -40,7 +37,7 @@ from gestalt_space.cohort.chunks import (
     metadata_of,
 )
 from gestalt_space.cohort.matrix import sound_descriptors
-from gestalt_space.cohort.workers import THREADS, Workers
+from gestalt_space.cohort.workers import HANDED, SHARED, THREADS, Workers
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.file_lock import try_lock
 from gestalt_space.paths import display_name
@@ -51,7 +48,7 @@ CHUNKED = ".zarr"
 """The ending of a matrix in chunks."""
 RECORD = "begun.json"
 RECORD_VERSION = 1
-_OWN = re.compile(rf"\..*|{RECORD}|{METADATA}|{CHUNKS}|descriptors-.*\.npy")
+_OWN = re.compile(rf"\..*|{RECORD}|{METADATA}|{CHUNKS}|{HANDED}.*\.npy")
 """Names in an unfinished folder."""
 
 
@@ -121,7 +118,7 @@ def write_matrix_in_chunks(
         missing = [place for place in tiles if not {place, place[::-1]} <= there]
         done = len(tiles) - len(missing)
         on_tiles(done, len(tiles))
-        with _source(part, rows, fresh.inputs, by_file=workers.by_file) as source:
+        with workers.handed(rows, part) as source:
             writer = partial(ChunkWriter, part.resolve(), grid, distance, source)
             for more, receipt in enumerate(workers(writer, missing), start=1):
                 _check_here(part, grid, receipt.place)
@@ -161,7 +158,10 @@ def _begun(part: Path, fresh: Begun, *, overwrite: bool) -> Begun:
     except (OSError, ValueError, TypeError, KeyError):
         told = None
     if told is not None and replace(told, computed_by=()) == fresh:
-        for path in (*part.glob(".*"), *part.glob(f"{CHUNKS}/*/.*")):
+        for path in (
+            *(*part.glob(".*"), *part.glob(f"{CHUNKS}/*/.*")),
+            *part.glob(f"{HANDED}*"),
+        ):
             path.unlink(missing_ok=True)
         return told
     if _has_chunks(part) and not overwrite:
@@ -225,26 +225,8 @@ def _check_here(part: Path, grid: Grid, place: Place) -> None:
         if size != grid.chunk_bytes:
             raise OutputError(
                 f"{display_name(path)} was written by another machine, but is not here.",
-                "Choose a folder that all machines of the cluster share, under the same path.",
+                SHARED,
             )
-
-
-@contextmanager
-def _source(
-    part: Path, rows: Descriptors, digest: str, *, by_file: bool
-) -> Iterator[Descriptors | Path]:
-    """The descriptors, or a file of them for other processes, deleted at the end. It holds what its
-    name says: a machine that does not share the folder has none of this name."""
-    if not by_file:
-        yield rows
-        return
-    path = part.resolve() / f"descriptors-{digest}.npy"
-    with replacing(path) as aside, aside.open("wb") as file:
-        np.save(file, rows)
-    try:
-        yield path
-    finally:
-        path.unlink(missing_ok=True)
 
 
 @contextmanager

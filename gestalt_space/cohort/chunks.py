@@ -21,6 +21,7 @@ from gestalt_space.atomic_files import make_private_folder, replacing
 from gestalt_space.cohort.blocks import Number
 from gestalt_space.cohort.matrix import CELL, TILE, Matrix, fill_tile, transposed
 from gestalt_space.cohort.tables import INSTALL_HINT
+from gestalt_space.cohort.workers import Source, check_handed, taken
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.paths import display_name
 from gestalt_space.types import Descriptors
@@ -76,16 +77,14 @@ class Receipt:
 
 @dataclass(frozen=True)
 class ChunkWriter:
-    """Computes tiles and writes them, and their mirror images, into a folder.
-
-    `source`: descriptors `(n, d)`, or a `.npy` file of them that all machines can read. Where that
-    file is gone, nothing is written any more: the matrix is whole, or another one takes its place.
-    """
+    """Computes tiles of the descriptors `(n, d)` that it takes from `source`, and writes them, and
+    their mirror images, into a folder. Where the source is gone, nothing is written any more: the
+    matrix is whole, or another one takes its place."""
 
     folder: Path
     grid: Grid
     distance: bool
-    source: Descriptors | Path
+    source: Source
 
     def __call__(self, place: Place) -> Receipt:
         """Compute and write one tile; the process must multiply with one thread. Raises
@@ -102,15 +101,11 @@ class ChunkWriter:
 
     @cached_property
     def _rows(self) -> Descriptors:
-        if not isinstance(self.source, Path):
-            return self.source
-        rows: Descriptors = np.load(self.source, mmap_mode="r")
-        return rows
+        return taken(self.source)
 
     def _write(self, place: Place, tile: Matrix) -> None:
         data = encoded(tile, self.grid)
-        if isinstance(self.source, Path):
-            self.source.stat()
+        check_handed(self.source)
         path = chunk_path(self.folder, place)
         make_private_folder(path.parent)
         with replacing(path) as aside:
