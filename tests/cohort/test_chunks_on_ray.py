@@ -1,4 +1,5 @@
-"""Matrices in chunks on Ray: those of one machine to the last bit, whoever dies on the way."""
+"""Matrices in chunks and statistics on Ray: those of one machine to the last bit, whoever dies on
+the way."""
 
 from __future__ import annotations
 
@@ -8,11 +9,14 @@ import numpy as np
 import pytest
 
 from gestalt_space.cohort.chunked_matrix import write_matrix_in_chunks
+from gestalt_space.cohort.comparison import compare_groups
 from gestalt_space.cohort.matrix import CELL, TILE, similarity_matrix
 from gestalt_space.cohort.workers import THREADS, ClusterWorkers
 from gestalt_space.errors import OutputError
+from gestalt_space.stats.estimates import finding_records
 from tests import made
 from tests.cohort import unlucky
+from tests.cohort.test_comparison import QUICK, groups
 
 pytest.importorskip("ray")
 zarr = pytest.importorskip("zarr")
@@ -121,3 +125,20 @@ def test_a_disk_that_fills_on_a_worker_is_told_and_gone_on_with(workers, wanted,
     assert "Finished chunks are kept" in str(raised.value.hint)
     write_matrix_in_chunks(ROWS, NAMES, path, number="float16", workers=workers)
     assert np.array_equal(read(path), wanted)
+
+
+def test_a_comparison_is_that_of_one_machine(
+    workers, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    monkeypatch.setattr("gestalt_space.cohort.cross_accuracy._CELLS", 500)
+    monkeypatch.setattr("gestalt_space.cohort.pair_figures.BLOCK", 5)
+    a, b = groups(1, shift=1.0)
+    killed = tmp_path / "killed"
+    killed.mkdir()
+    found = [
+        compare_groups(a, b, QUICK, workers=who)
+        for who in (THREADS, workers, unlucky.Unlucky(workers, unlucky.killed_once, killed))
+    ]
+    assert len(list(killed.iterdir())) == 2
+    assert len({repr(finding_records(one.findings)) for one in found}) == 1
+    assert len({repr(one.disorders) for one in found}) == 1

@@ -53,6 +53,21 @@ def of_several_photos(cohort: Selection) -> Selection:
     )
 
 
+@pytest.mark.parametrize(
+    ("options", "need"), [({}, 400), ({"value": "rank"}, 800), ({"unit": "patient"}, 100)]
+)
+def test_what_does_not_fit_into_memory_is_told_before(
+    cohort: Selection, monkeypatch: pytest.MonkeyPatch, options, need
+):
+    cohort = of_several_photos(cohort)
+    monkeypatch.setattr("gestalt_space.cohort.cohort_matrix.free_memory", lambda: need - 1)
+    with pytest.raises(UsageError, match="GB of memory") as raised:
+        measure(cohort, gallery=cohort, **options)
+    assert ".zarr" in str(raised.value.hint)
+    monkeypatch.setattr("gestalt_space.cohort.cohort_matrix.free_memory", lambda: need)
+    measure(cohort, gallery=cohort, **options)
+
+
 def test_a_matrix_says_what_it_is_made_of(cohort: Selection, found: CohortMatrix):
     assert found.rows == found.columns == tuple(map(str, cohort.photos))
     assert found.about["space"] == "tiny"
