@@ -96,6 +96,8 @@ def encode(
     home: options.Home = None,
     device: options.DeviceName = "auto",
     precision: options.PrecisionName = None,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -107,6 +109,7 @@ def encode(
     slots in the format of GestaltMatcher-Arc's encodings, one row per photo and slot. Descriptors
     are personal data: a face can be rebuilt from them. `-` reads one photo from standard input.
     """
+    from gestalt_space.encoders.registry import encoder_spec
     from gestalt_space.interop.descriptor_files import (
         check_descriptor_path,
         collect,
@@ -114,17 +117,21 @@ def encode(
     )
 
     check_descriptor_path(path, overwrite=overwrite)
-    with opened_for_photos(home, space, detector, landmarks, device, precision) as gallery:
+    with opened_for_photos(
+        home, space, detector, landmarks, device, precision, engine, address
+    ) as gallery:
         sources, over = probes_of(photos, face, gallery.settings.max_photo_bytes)
-        pipeline = gallery.pipeline
+        gallery = gallery.pinned()
+        model = gallery.space.model
         if not quiet:
             output.say_passed_over(over)
-            output.say(f"Encoder {pipeline.model.name}, detector {pipeline.detector}.")
-        found = itertools.chain.from_iterable(pipeline.run(sources))
-        shown = output.with_bar(found, "Encoding", len(sources), quiet=quiet)
-        results = list(output.without_pixels(shown))
-        encoder = pipeline.encoder
-        write_descriptors(collect(results, encoder.spec, encoder.run), path)
+            output.say(f"Encoder {model.name}, detector {gallery.detector}.")
+        with gallery.encoding() as encoding:
+            found = itertools.chain.from_iterable(encoding.photos(sources))
+            shown = output.with_bar(found, "Encoding", len(sources), quiet=quiet)
+            results = list(output.without_pixels(shown))
+            made_by = encoding.made_by
+        write_descriptors(collect(results, encoder_spec(model), made_by), path)
     return _finish(results, path, "encoded", over, as_json=as_json, quiet=quiet)
 
 

@@ -230,6 +230,8 @@ def fill(
     home: options.Home = None,
     device: options.DeviceName = "auto",
     precision: options.PrecisionName = None,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -239,19 +241,28 @@ def fill(
     """
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
+    from gestalt_space.gallery.options import parse_engine
 
     with opened(
         home,
         space=space,
         device=parse_device(device),
         precision=parse_precision(precision),
+        engine=parse_engine(engine, address),
+        address=address,
     ) as gallery:
         gallery = gallery.pinned()
-        total = gallery.faces_to_fill(again=again)
+        # Which faces are to be encoded again, only the workers of a cluster know.
+        is_known = not (again and engine == "ray")
+        total = gallery.faces_to_fill(again=again) if is_known else None
         done = 0
         with (
             interruption(
-                lambda: f" after {done:,} of {counted_text(total, 'face')}.",
+                lambda: (
+                    f" after {counted_text(done, 'face')}."
+                    if total is None
+                    else f" after {done:,} of {counted_text(total, 'face')}."
+                ),
                 "Run the same command again to continue; finished faces are kept.",
             ),
             output.progress("Encoding", total, quiet=quiet) as show,
@@ -263,7 +274,7 @@ def fill(
                 show(done, total)
 
             filled = gallery.fill(make_default=default, again=again, progress=follow)
-        name, run = gallery.space.model.name, gallery.encoder.run
+        name, run = gallery.space.model.name, filled.made_by
     count, failed = len(filled.faces) - len(filled.failed), filled.failed
     if as_json:
         from gestalt_space.documents.filled import filled_document

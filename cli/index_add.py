@@ -86,6 +86,8 @@ def add(
     home: options.Home = None,
     device: options.DeviceName = "auto",
     precision: options.PrecisionName = None,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -138,7 +140,9 @@ def add(
             _check_report(report, targets)
             rows, plans = _rows(targets, told, patient_level, quiet=quiet)
             gallery = stack.enter_context(
-                opened_for_photos(home, space, detector, landmarks, device, precision)
+                opened_for_photos(
+                    home, space, detector, landmarks, device, precision, engine, address
+                )
             )
         return put_in(
             gallery,
@@ -181,7 +185,10 @@ def put_in(
             gallery.database.require_writable()
             if not quiet:
                 _say_how(gallery)
-            output.say_precisions(gallery.encoded())
+            if gallery.options.engine == "local":
+                output.say_precisions(gallery.encoded())
+            else:
+                output.say_precision(gallery.precision, gallery.runs())
         counts: Counter[Status] = Counter()
         try:
             with output.progress("Adding", len(rows), quiet=quiet) as show:
@@ -293,7 +300,7 @@ def _check_report(report: Path | None, targets: list[Path]) -> None:
 def _say_how(gallery: Gallery) -> None:
     from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
-    space, detector = gallery.space, gallery.pipeline.detector
+    space, detector = gallery.space, gallery.detector
     if space.chosen:
         output.say(
             f"New gallery: it uses the best encoder installed, {space.model.name}, from now on."

@@ -60,6 +60,8 @@ def import_gmdb(
     home: options.Home = None,
     device: options.DeviceName = "auto",
     precision: options.PrecisionName = None,
+    engine: options.EngineName = "local",
+    address: options.Address = None,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
 ) -> int:
@@ -85,7 +87,9 @@ def import_gmdb(
                 for reason, count in left_out.items():
                     output.say(f"{counted_text(count, 'image')} left out: {reason}.")
             gallery = stack.enter_context(
-                opened_for_photos(home, space, detector, landmarks, device, precision)
+                opened_for_photos(
+                    home, space, detector, landmarks, device, precision, engine, address
+                )
             )
             known = gallery.patients() if gallery.exists else []
             check_patients(found, {patient.patient: patient.cohort for patient in known})

@@ -37,10 +37,13 @@ def opened_for_photos(
     landmarks: Path | None,
     device: str,
     precision: str | None,
+    engine: str = "local",
+    address: str | None = None,
 ) -> AbstractContextManager[Gallery]:
     """As `opened`, with the options of a command that reads photos, as they were given."""
     from gestalt_space.devices import parse_device
     from gestalt_space.encoders.precision import parse_precision
+    from gestalt_space.gallery.options import parse_engine
 
     return opened(
         home,
@@ -49,6 +52,8 @@ def opened_for_photos(
         landmarks=landmarks,
         device=parse_device(device),
         precision=parse_precision(precision),
+        engine=parse_engine(engine, address),
+        address=address,
     )
 
 

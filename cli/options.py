@@ -52,6 +52,24 @@ PrecisionName = Annotated[
         show_default=False,
     ),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="What encodes the photos: local (this machine) or ray (the machines of a Ray "
+        "cluster, which see photos and models under the same paths).",
+    ),
+]
+Address = Annotated[
+    str | None,
+    typer.Option(
+        "--address",
+        help="With --engine ray: address of the cluster. [default: $GESTALT_RAY_ADDRESS, else Ray "
+        "on this machine alone]",
+        metavar="HOST:PORT",
+        show_default=False,
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document to standard output.")]
 Csv = Annotated[
     Path | None,

@@ -27,11 +27,13 @@ from .bars import with_bar as with_bar
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from gestalt_space.devices import Precision
     from gestalt_space.documents.parts import PassedOverForm
     from gestalt_space.gallery.intake.folders import FoundPhotos
     from gestalt_space.gallery.pipeline import PhotoResult
     from gestalt_space.gallery.spaces import Encoded
     from gestalt_space.gallery.storing import Added
+    from gestalt_space.store.runs import RunCounts
     from gestalt_space.types import Face
 
 R = TypeVar("R", "Added", "PhotoResult")
@@ -61,11 +63,19 @@ def say_error(error: GestaltError, subject: str = "") -> None:
 
 def say_precisions(encoded: Encoded) -> None:
     """Report where photos are encoded in another precision than the gallery's descriptors."""
-    if encoded.probe is not None and encoded.otherwise is not None:
-        say(encoded.otherwise)
+    if encoded.probe is not None:
+        say_precision(encoded.probe.precision, encoded.gallery)
+
+
+def say_precision(precision: Precision, runs: RunCounts) -> None:
+    """As `say_precisions`, where no encoder is opened here."""
+    from gestalt_space.gallery.spaces import other_precisions
+
+    if (otherwise := other_precisions(precision, runs)) is not None:
+        say(otherwise)
         say(
             "Similarities may differ slightly. Use the gallery's --precision, or encode the "
-            f"gallery again: `gestalt index fill --again --precision {encoded.probe.precision}`.",
+            f"gallery again: `gestalt index fill --again --precision {precision}`.",
             indent="  ",
         )
 

@@ -86,6 +86,11 @@ class Settings(BaseSettings):
         "a GPU, if one works, after a few matches of a gallery that stays open. "
         "`cuda` uses it at once, and fails if none works. `cpu` never uses it.",
     )
+    ray_address: str | None = Field(
+        default=None,
+        description="Address of a Ray cluster for `--engine ray`, such as `10.0.0.5:6379`. Without "
+        "it, Ray runs on this machine alone.",
+    )
     audit_matches: bool = Field(
         default=False,
         description="Record each match in the audit trail: user, time, number of photos, and the "

@@ -8,7 +8,7 @@ from pathlib import Path
 from gestalt_space.devices import Device, providers
 from gestalt_space.errors import ModelNotInstalled, UsageError
 from gestalt_space.faces.detection import Detector
-from gestalt_space.weights.manifest import InstalledModel
+from gestalt_space.weights.manifest import InstalledModel, ModelFile
 from gestalt_space.weights.store import ModelStore
 
 DETECTORS = ("auto", "scrfd", "yunet", "builtin", "aligned", "landmarks")
@@ -56,6 +56,15 @@ def detector_factory(
     )
 
 
+def detector_weights(store: ModelStore, name: str, *, landmarks: Path | None = None) -> str:
+    """The sha256 of the file of a detector, named as for `detector_factory`; empty where it has
+    none."""
+    if landmarks is not None or name in ("aligned", "landmarks"):
+        return ""
+    found = _best(store, BEST_FIRST if name == "auto" else (name,))
+    return "" if found is None else _file(*found).sha256
+
+
 def auto_detector(store: ModelStore) -> str | None:
     """The detector that `auto` takes of these models, by its name in full; None where none is
     installed."""
@@ -72,6 +81,10 @@ def _title(kind: str, model: InstalledModel) -> str:
     return kind if model.name == kind else f"{kind} of {model.name}"
 
 
+def _file(kind: str, model: InstalledModel) -> ModelFile:
+    return next(file for file in model.files if file.kind == kind)
+
+
 def _landmarks(path: Path) -> DetectorFactory:
     from gestalt_space.faces.landmarks_file import LandmarksDetector
 
@@ -86,7 +99,7 @@ def _aligned(threads: int) -> Detector:  # noqa: ARG001 - it only looks
 
 
 def _installed(model: InstalledModel, kind: str, device: Device) -> DetectorFactory:
-    file = next(file for file in model.files if file.kind == kind)
+    file = _file(kind, model)
     model.checked_path(file)
 
     def make(threads: int) -> Detector:

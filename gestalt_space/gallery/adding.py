@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
 from gestalt_space.gallery.copies import CANDIDATE, Copy, find_copies, look_of
 from gestalt_space.gallery.intake import Intake
-from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource, Skip
+from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, added_row, new_photo
 from gestalt_space.store import reads, writes
@@ -48,26 +48,53 @@ class AddOptions:
     update: bool
 
 
-def passed_over(database: Database, options: AddOptions) -> Skip:
+@dataclass(frozen=True, slots=True)
+class PassedOver:
     """Says of photos whether they are stored by now, and nothing asked for can give another face.
 
     Asked of the database photo by photo: the gallery, and the rows, may be too many to hold.
+    `last`: key of the last face before the command.
     """
-    with database.reading() as session:
-        last = reads.last_face(session)
 
-    def skip(source: PhotoSource, sha256: str) -> bool:
-        if options.exact_landmarks:
+    database: Database
+    options: AddOptions
+    last: int
+
+    def __call__(self, source: PhotoSource, sha256: str) -> bool:
+        """Whether a photo of that sha256 can be passed over."""
+        if self.options.exact_landmarks:
             return False
-        with database.reading() as session:
-            stored = reads.stored_face(session, sha256, source.patient, until=last)
-        return (
-            stored is not None
-            and source.face in (None, stored.number)
-            and options.detector in ("auto", stored.detector)
+        with self.database.reading() as session:
+            stored = reads.stored_face(session, sha256, source.patient, until=self.last)
+        return stored is not None and self._is_it(source, stored)
+
+    def hashes(self, sources: Sequence[PhotoSource]) -> list[frozenset[str]]:
+        """For each photo, all sha256 with which it can be passed over."""
+        if self.options.exact_landmarks:
+            return [frozenset()] * len(sources)
+        patients = {source.patient for source in sources}
+        with self.database.reading() as session:
+            stored = reads.stored_faces(session, patients, until=self.last)
+        return [
+            frozenset(
+                sha256
+                for sha256, face in stored.get(source.patient, ())
+                if self._is_it(source, face)
+            )
+            for source in sources
+        ]
+
+    def _is_it(self, source: PhotoSource, stored: reads.StoredFace) -> bool:
+        return source.face in (None, stored.number) and self.options.detector in (
+            "auto",
+            stored.detector,
         )
 
-    return skip
+
+def passed_over(database: Database, options: AddOptions) -> PassedOver:
+    """What says of photos whether they were stored before now."""
+    with database.reading() as session:
+        return PassedOver(database, options, reads.last_face(session))
 
 
 @dataclass

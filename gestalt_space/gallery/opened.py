@@ -4,6 +4,7 @@ that is worked in."""
 from __future__ import annotations
 
 from collections.abc import Hashable
+from contextlib import AbstractContextManager, nullcontext
 from copy import copy
 from dataclasses import replace
 from functools import partial
@@ -18,15 +19,17 @@ from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import Encoder
 from gestalt_space.errors import DatabaseError, GalleryEmpty
 from gestalt_space.faces.photos import PhotoLimits
+from gestalt_space.faces.registry import detector_factory, detector_weights
 from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
     calibration_state,
 )
+from gestalt_space.gallery.encoding import Encoding, LocalEncoding
 from gestalt_space.gallery.inspecting.vectors import unsound_faces
 from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.match_trail import MatchTrail
 from gestalt_space.gallery.models import OpenModels
-from gestalt_space.gallery.options import PhotoChanges, PhotoOptions
+from gestalt_space.gallery.options import Engine, PhotoChanges, PhotoOptions
 from gestalt_space.gallery.pipeline import Pipeline
 from gestalt_space.gallery.reader import Reader
 from gestalt_space.gallery.repairs import Repair
@@ -54,12 +57,14 @@ class OpenGallery:
         landmarks: Path | None = None,
         device: Device = "auto",
         precision: Precision | None = None,
+        engine: Engine = "local",
+        address: str | None = None,
         finish: bool = True,
     ) -> None:
         """`finish`: whether what a process that was stopped left is cleaned away."""
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
-        self.options = PhotoOptions(space, detector, landmarks, device, precision)
+        self.options = PhotoOptions(space, detector, landmarks, device, precision, engine, address)
         self.database = Database(
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
@@ -90,6 +95,8 @@ class OpenGallery:
         landmarks: Path | None = None,
         device: Device = "auto",
         precision: Precision | None = None,
+        engine: Engine = "local",
+        address: str | None = None,
     ) -> Self:
         """Open the gallery of a home; without one, of the home in the settings.
 
@@ -97,8 +104,10 @@ class OpenGallery:
         raise `GalleryMissing`. A read-only home can be read. `space` is the name of an installed
         encoder's model; the default is the gallery's own space, and for a new gallery the best
         encoder installed. The default of `precision` is the one in the settings for the model. Each
-        model is opened once, when it is first needed. Any number of threads can use the gallery,
-        each with its own options (`using`). Raises `DatabaseError`.
+        model is opened once, when it is first needed. With the engine `ray`, the workers of a Ray
+        cluster encode what `add` and `fill` are given: `address` is its `HOST:PORT`, by default the
+        one in the settings, else Ray runs on this machine alone. Any number of threads can use the
+        gallery, each with its own options (`using`). Raises `DatabaseError`.
         """
         return cls(
             load_settings(home),
@@ -107,6 +116,8 @@ class OpenGallery:
             landmarks=landmarks,
             device=device,
             precision=precision,
+            engine=engine,
+            address=address,
         )
 
     def using(self, **options: Unpack[PhotoChanges]) -> Self:
@@ -177,6 +188,41 @@ class OpenGallery:
                 # Of threads that come here at once each finds the same.
                 self._known_spaces[key] = known
         return known
+
+    @property
+    def detector(self) -> str:
+        """The detector's name in full, as `scrfd of buffalo_l`. Raises as `detector_factory`."""
+        options = self.options
+        return detector_factory(self.models, options.detector, landmarks=options.landmarks)[0]
+
+    def encoding(self) -> AbstractContextManager[Encoding]:
+        """What encodes many photos, by the engine of the options. It holds cores of a cluster only
+        while it is open.
+
+        Raises `UsageError` where Ray is not installed or for an invalid address, `ClusterError`
+        where no cluster answers.
+        """
+        options, settings = self.options, self.settings
+        if options.engine == "local":
+            return nullcontext(LocalEncoding(self.pipeline))
+        from gestalt_space.gallery.cluster_encoding import EncodingJob, encoding_on_cluster
+
+        model, landmarks = self.space.model, options.landmarks
+        job = EncodingJob(
+            models=settings.models_dir.absolute(),
+            model=model.name,
+            fingerprint=encoder_spec(model).fingerprint,
+            detector=options.detector,
+            landmarks=None if landmarks is None else landmarks.absolute(),
+            detector_title=self.detector,
+            detector_weights=detector_weights(self.models, options.detector, landmarks=landmarks),
+            device=options.device,
+            precision=self._precision_of(model),
+            compiled=settings.compile_encoders,
+            limits=photo_limits(settings),
+            batch_size=settings.batch_size,
+        )
+        return encoding_on_cluster(options.address or settings.ray_address, job)
 
     @property
     def pipeline(self) -> Pipeline:

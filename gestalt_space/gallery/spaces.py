@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 
+from gestalt_space.devices import Precision
 from gestalt_space.encoders.family import installed_by
 from gestalt_space.encoders.registry import encoder_spec, find_encoder_model
 from gestalt_space.encoders.specification import EncoderSpec
@@ -46,16 +47,21 @@ class Encoded:
         Other devices and versions give the same numbers but for rounding, and descriptors of
         before precisions were recorded are not judged.
         """
-        known = [(run.precision, count) for run, count in self.gallery if run is not None]
-        if self.probe is None or all(one == self.probe.precision for one, _ in known):
-            return None
-        others = [(one, count) for one, count in known if one != self.probe.precision]
-        count = sum(count for _, count in others)
-        precisions = " and ".join(dict.fromkeys(one for one, _ in others))
-        return (
-            f"These photos are encoded in {self.probe.precision}, but {count:,} descriptors of "
-            f"the gallery are in {precisions}."
-        )
+        return None if self.probe is None else other_precisions(self.probe.precision, self.gallery)
+
+
+def other_precisions(precision: Precision, runs: RunCounts) -> str | None:
+    """That photos are encoded in another precision than descriptors, in words; None where not."""
+    known = [(run.precision, count) for run, count in runs if run is not None]
+    others = [(one, count) for one, count in known if one != precision]
+    if not others:
+        return None
+    count = sum(count for _, count in others)
+    precisions = " and ".join(dict.fromkeys(one for one, _ in others))
+    return (
+        f"These photos are encoded in {precision}, but {count:,} descriptors of "
+        f"the gallery are in {precisions}."
+    )
 
 
 def mixed_precisions(runs: RunCounts) -> str | None:

@@ -100,28 +100,28 @@ class WritableGallery(OpenGallery):
                 rows, partial(patients_like, session), partial(disorders_like, session)
             )
         good = [row for row in rows if row.error is None]
-        adding = Adding(
-            self.database,
-            here._stored_space,
-            here._present_state,
-            self._keeper.follow,
-            lambda: here.encoder.run,
-            options,
-            told_of_patients(whole),
-        )
         done: list[Added] = []
         left: GestaltError | None = None
         sources = [source_of(row, largest) for row in good]
         try:
-            with closing(
-                here.pipeline.run(sources, skip=passed_over(self.database, options))
-            ) as batches:
-                found = itertools.chain.from_iterable(batches)
-                results = adding.store(zip(good, found, strict=True))
-                for row in rows:
-                    result = next(results) if row.error is None else failed_row(row)
-                    done.append(result.without_crop())
-                    progress(result)
+            with here.encoding() as encoding:
+                adding = Adding(
+                    self.database,
+                    here._stored_space,
+                    here._present_state,
+                    self._keeper.follow,
+                    lambda: encoding.made_by,
+                    options,
+                    told_of_patients(whole),
+                )
+                skip = passed_over(self.database, options)
+                with closing(encoding.photos(sources, skip=skip)) as batches:
+                    found = itertools.chain.from_iterable(batches)
+                    results = adding.store(zip(good, found, strict=True))
+                    for row in rows:
+                        result = next(results) if row.error is None else failed_row(row)
+                        done.append(result.without_crop())
+                        progress(result)
         finally:
             # First what was replaced goes: an interruption may end the rest.
             left = attempted(self._keeper.purge)
@@ -193,35 +193,40 @@ class WritableGallery(OpenGallery):
         self.database.require()
         self.database.require_writable()
         here = self.pinned()
-        encoder = here.encoder
-        with self.database.writing() as session:
-            space_id = here._stored_space(session)
-            run_id = add_run(session, encoder.run)
-        made_by = encoder.run if again else None
-        unsound = here._unsound_faces() if again else []
-        with self.database.reading() as session:
-            missing = reads.faces_without(session, space_id, made_by=made_by)
-            listed = {face for face, _, _ in missing}
-            missing += reads.named_faces(session, [face for face in unsound if face not in listed])
+        fingerprint = here.space.fingerprint
         done: list[Filled] = []
-        try:
-            for one in fill_faces(
-                self.database,
-                encoder,
-                missing,
-                space_id=space_id,
-                run_id=run_id,
-                made_by=made_by,
-                unsound=unsound,
-            ):
-                done.append(one)
-                progress(one)
-        finally:
-            if done:
-                self._follow()
-            attempted(self._keeper.purge)
-        is_default, lacking = self._switched(space_id, here.space.fingerprint, wanted=make_default)
-        return FilledFaces(tuple(done), lacking, is_default)
+        with here.encoding() as encoding:
+            run = encoding.made_by
+            with self.database.writing() as session:
+                space_id = here._stored_space(session)
+                run_id = add_run(session, run)
+            made_by = run if again else None
+            unsound = here._unsound_faces() if again else []
+            with self.database.reading() as session:
+                missing = reads.faces_without(session, space_id, made_by=made_by)
+                listed = {face for face, _, _ in missing}
+                missing += reads.named_faces(
+                    session, [face for face in unsound if face not in listed]
+                )
+            try:
+                for one in fill_faces(
+                    self.database,
+                    encoding,
+                    missing,
+                    fingerprint=fingerprint,
+                    space_id=space_id,
+                    run_id=run_id,
+                    made_by=made_by,
+                    unsound=unsound,
+                ):
+                    done.append(one)
+                    progress(one)
+            finally:
+                if done:
+                    self._follow()
+                attempted(self._keeper.purge)
+        is_default, lacking = self._switched(space_id, fingerprint, wanted=make_default)
+        return FilledFaces(tuple(done), run, lacking, is_default)
 
     def rebuild(self, *, stages: Stages = no_stages) -> Rebuilt:
         """Rebuild the index of every space from the database, and calibrate it if that takes at

@@ -136,6 +136,24 @@ def stored_face(session: Session, sha256: str, patient: str, *, until: int) -> S
     return None if row is None else StoredFace(*row)
 
 
+def stored_faces(
+    session: Session, patients: Collection[str], *, until: int
+) -> dict[str, list[tuple[str, StoredFace]]]:
+    """The sha256 and the face of each photo that is stored for these patients, by patient, `until`
+    the face of that key."""
+    found: dict[str, list[tuple[str, StoredFace]]] = {}
+    for some in chunks(patients):
+        rows = session.execute(
+            sa.select(t.Patient.external_id, t.Photo.sha256, t.Face.number, t.Face.detector)
+            .join(t.Face.photo)
+            .join(t.Photo.patient)
+            .where(t.Patient.external_id.in_(some), t.Face.id <= until)
+        )
+        for patient, sha256, number, detector in rows:
+            found.setdefault(patient, []).append((sha256, StoredFace(number, detector)))
+    return found
+
+
 @dataclass(frozen=True, slots=True)
 class OwnPatient:
     """The patient that a face is stored for: key, identifier, and family, where it is known."""
