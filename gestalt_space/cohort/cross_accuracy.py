@@ -137,8 +137,8 @@ def cross_accuracy(
 @dataclass(frozen=True)
 class _Draw:
     """Random galleries: a photo of each unit `(u,)`, and the units that are drawn for the probes of
-    A and of B, by evidence and disorder. Where there are enough, one unit more than needed, who
-    takes the place of the own family."""
+    A and of B, by evidence and disorder: one unit more than is needed, for the own family is left
+    out."""
 
     photos: Numbers
     units: tuple[tuple[tuple[Numbers, Numbers], ...], ...]
@@ -224,14 +224,15 @@ class _Ranking:
         unit."""
         scores = np.empty((len(own_units), len(drawn)), dtype=np.float32)
         in_a = self.galleries.in_a[own_units]
-        for kind, size in enumerate(self.galleries.sizes):
-            for probes, units in zip(map(np.flatnonzero, (in_a, ~in_a)), drawn[kind], strict=True):
-                own = units[None] == own_units[probes, None]
-                left_out = own if len(units) > size else np.zeros_like(own)
-                if len(units) > size:
-                    left_out[:, -1] |= ~own.any(axis=1)
-                block = similarities[np.ix_(probes, units)]
-                scores[probes, kind] = np.where(left_out, -np.inf, block).max(axis=1)
+        for probes, side in zip(map(np.flatnonzero, (in_a, ~in_a)), (0, 1), strict=True):
+            for kind, units in enumerate(both[side] for both in drawn):
+                order = np.sort(units)
+                # The own family is left out, or the one too many in its place.
+                own = own_units[probes]
+                place = np.searchsorted(order, np.where(np.isin(own, order), own, units[-1]))
+                block = similarities[np.ix_(probes, order)]
+                block[np.arange(len(probes)), place] = -np.inf
+                scores[probes, kind] = block.max(axis=1, initial=-np.inf)
         return ranks_of(scores, self.galleries.kinds[own_units])
 
     @cached_property
@@ -256,13 +257,12 @@ def _measured(
     number = len(units.disorders)
     shown = [place for place, k in enumerate(TOPS) if k == 1 or k < number]
     found, own = (hits[name][there][:, shown] for name in (evidence, "own"))
-    one_of = (kinds[:, None] == np.arange(number)).astype(np.float64)
-    draws = np.concatenate(list(bootstrap.weights(len(kinds)))).astype(np.float64)
+    members = [np.flatnonzero(kinds == kind) for kind in range(number)]
 
     def over_disorders(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """`(b, k)`: of the disorders that a draw has."""
-        count = weights @ one_of
-        sums = np.stack([weights @ (one_of * column[:, None]) for column in found.T], axis=2)
+        count = np.stack([weights[:, of].sum(axis=1) for of in members], axis=1)
+        sums = np.stack([weights[:, of] @ found[of] for of in members], axis=1)
         shares = sums / np.maximum(count, 1)[:, :, None]
         return np.asarray(shares.sum(axis=1) / (count > 0).sum(axis=1)[:, None])
 
@@ -273,6 +273,11 @@ def _measured(
         }
 
     count = len(kinds)
+    drawn = []
+    for block in bootstrap.weights(count):
+        wide = block.astype(np.float64)
+        drawn.append((wide @ found / count, over_disorders(wide), wide @ (found - own) / count))
+    top, of_disorders, less = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     gallery, unit, seed = told
     return CrossAccuracy(
         group=group,
@@ -280,9 +285,9 @@ def _measured(
         families=count,
         disorders=number,
         gallery=gallery,
-        top=figures(found.mean(axis=0), draws @ found / count),
-        top_of_disorders=figures(over_disorders(np.ones((1, count)))[0], over_disorders(draws)),
-        less_own=figures((found - own).mean(axis=0), draws @ (found - own) / count),
+        top=figures(found.mean(axis=0), top),
+        top_of_disorders=figures(over_disorders(np.ones((1, count)))[0], of_disorders),
+        less_own=figures((found - own).mean(axis=0), less),
         unit=unit,
         seed=seed,
     )
