@@ -20,6 +20,7 @@ from .probes import probes_of
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from gestalt_space.cohort.blocks import Number
     from gestalt_space.cohort.cohort_matrix import CohortMatrix, Unit
     from gestalt_space.cohort.selection import Selection
     from gestalt_space.home import Gallery
@@ -101,11 +102,19 @@ def matrix(
         typer.Option(
             "--output",
             "-o",
-            help="File to write: .csv, .tsv, .npz, .parquet, .h5ad, or .npy. An .npy file is "
-            "written block by block, for matrices larger than memory.",
+            help="File to write: .csv, .tsv, .npz, .parquet, .h5ad, .npy or .zarr. The last two "
+            "are written block by block, for matrices larger than memory.",
             show_default=False,
         ),
     ] = None,
+    dtype: Annotated[
+        str,
+        typer.Option(
+            "--dtype",
+            help="Numbers in an .npy or .zarr file: float32, or float16, which takes half the "
+            "space and has three digits.",
+        ),
+    ] = "float32",
     figure: Annotated[
         list[Path],
         typer.Option(
@@ -136,7 +145,7 @@ def matrix(
         parse_unit,
         parse_value,
     )
-    from gestalt_space.cohort.large import check_large_path
+    from gestalt_space.cohort.large import LARGE, check_large_path, parse_number
     from gestalt_space.cohort.picture_documents import large_matrix_document
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.tables import check_matrix_path, matrix_table, write_matrix
@@ -151,12 +160,18 @@ def matrix(
             "Choose either photos or patients.",
         )
     against = bool(against_cohort or against_disorder or against_gene or against_patients)
-    is_large = table is not None and table.suffix.lower() == ".npy"
+    number = parse_number(dtype)
+    is_large = table is not None and table.suffix.lower() in LARGE
+    if number != "float32" and not is_large:
+        raise UsageError(
+            "Only .npy and .zarr files can have numbers of another kind.",
+            "Choose one of these endings for -o, or leave out --dtype.",
+        )
     if table is not None and is_large:
         if against or kind == "rank" or (rows, how) == ("patient", "nearest") or figure:
             raise UsageError(
-                "An .npy file can only have similarities or distances of one set, without a "
-                "figure.",
+                f"A file that ends in {table.suffix} can only have similarities or distances of "
+                "one set, without a figure.",
                 "Choose another file ending, or leave out the other options.",
             )
         check_large_path(table, overwrite=overwrite)
@@ -186,7 +201,7 @@ def matrix(
         output.say_error(error, name)
     code = 3 if chosen.failed else 0
     if table is not None and is_large:
-        _write_large(chosen, rows, kind == "distance", table, overwrite, quiet)
+        _write_large(chosen, rows, kind == "distance", number, table, overwrite, quiet)
         if as_json:
             output.write_json(large_matrix_document(str(table), len(chosen)))
         return code
@@ -244,19 +259,31 @@ def _of_photos(gallery: Gallery, photos: list[Path], quiet: bool) -> Selection:
 
 
 def _write_large(
-    chosen: Selection, unit: Unit, distance: bool, path: Path, overwrite: bool, quiet: bool
+    chosen: Selection,
+    unit: Unit,
+    distance: bool,
+    number: Number,
+    path: Path,
+    overwrite: bool,
+    quiet: bool,
 ) -> None:
     from gestalt_space.cohort.large import write_large_matrix
 
+    counted = "rows" if path.suffix.lower() == ".npy" else "tiles"
     with (
         interruption(
-            lambda: ": finished rows are kept in a file next to it.",
+            lambda: f": finished {counted} are kept next to it.",
             "Run the same command again to continue.",
         ),
-        output.progress("Comparing", None, quiet=quiet, unit="rows") as show,
+        output.progress("Comparing", None, quiet=quiet, unit=counted) as show,
     ):
         write_large_matrix(
-            chosen, path, unit=unit, distance=distance, overwrite=overwrite, on_rows=show
+            *(chosen, path),
+            unit=unit,
+            distance=distance,
+            number=number,
+            overwrite=overwrite,
+            progress=show,
         )
     if not quiet:
         output.say(f"Wrote {path}, and its row names to {path.name}.json.")

@@ -60,6 +60,18 @@ def whole_folder(folder: Path, *, private: bool = True) -> Iterator[Path]:
         shutil.rmtree(old, ignore_errors=True)
 
 
+def replace_folder(aside: Path, folder: Path) -> None:
+    """Give a whole folder the name of another one beside it, which is deleted where there is one.
+
+    That one comes back where the change fails. Raises `OSError`.
+    """
+    old = folder.with_name(f".{short_name(folder.name)}-replaced-{secrets.token_hex(4)}")
+    try:
+        _take_place(aside, folder, old)
+    finally:
+        shutil.rmtree(old, ignore_errors=True)
+
+
 @contextmanager
 def begun_folder(place: Path, *, private: bool = True) -> Iterator[Path]:
     """A new folder beside `place`, in which is made what takes that name, file or folder; at the

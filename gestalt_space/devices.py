@@ -5,9 +5,11 @@ ONNX Runtime is imported on first use.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import os
+from pathlib import Path
 from typing import Any, Literal
 
 from gestalt_space.errors import DeviceUnavailable, UsageError
@@ -36,6 +38,20 @@ def cores() -> int:
     else:
         found = os.cpu_count() or 1
     return min([found, *_LIMIT])
+
+
+def free_memory() -> int | None:
+    """Bytes of memory that this process may still take, of the machine or of its control group;
+    None where the system does not tell."""
+    told = []
+    with contextlib.suppress(OSError, ValueError, IndexError):
+        text = Path("/proc/meminfo").read_text()
+        told.append(int(text.split("MemAvailable:")[1].split()[0]) * 1024)
+    with contextlib.suppress(OSError, ValueError):
+        group = Path("/sys/fs/cgroup")
+        most, now = (int((group / f"memory.{one}").read_text()) for one in ("max", "current"))
+        told.append(max(0, most - now))
+    return min(told, default=None)
 
 
 @functools.cache

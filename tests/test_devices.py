@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import pytest
 
 from gestalt_space import devices
+from gestalt_space.devices import free_memory
 from gestalt_space.errors import DeviceUnavailable
 
 CPU, CUDA = "CPUExecutionProvider", "CUDAExecutionProvider"
@@ -86,3 +87,12 @@ def test_the_telemetry_of_onnx_runtime_is_off():
         env=environment,
     )
     assert done.stdout == "1", done.stderr
+
+
+def test_free_memory_is_what_the_system_tells():
+    free = free_memory()
+    if sys.platform != "linux":
+        assert free is None
+        return
+    assert free is not None
+    assert 2**20 < free <= os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

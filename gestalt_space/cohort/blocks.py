@@ -35,9 +35,11 @@ from gestalt_space.atomic_files import (
 from gestalt_space.cohort.matrix import TILE, transposed, upper_tiles
 from gestalt_space.errors import OutputError, UsageError
 from gestalt_space.file_lock import try_lock
+from gestalt_space.progress import Progress, no_progress
 from gestalt_space.types import Descriptors
 
 Number = Literal["float32", "float16"]
+NUMBERS: tuple[Number, ...] = ("float32", "float16")
 PROGRESS_VERSION = 1
 SYNC_EVERY = 10.0
 """Seconds after which what was written is brought to disk, and counts as done."""
@@ -73,7 +75,7 @@ def write_matrix_in_blocks(
     number: Number = "float32",
     block: int = TILE,
     overwrite: bool = False,
-    on_rows: Callable[[int, int], None] | None = None,
+    on_rows: Progress = no_progress,
     on_whole: Callable[[], None] = lambda: None,
     sync_every: float = SYNC_EVERY,
 ) -> None:
@@ -97,7 +99,7 @@ def write_matrix_in_blocks(
     check_new_file(path, (".npy",), overwrite=overwrite)
     rows = np.ascontiguousarray(descriptors, np.float32)
     fresh = BlockProgress(
-        inputs=_digest(rows, names),
+        inputs=inputs_digest(rows, names),
         space=space,
         value="distance" if distance else "similarity",
         number=number,
@@ -128,7 +130,7 @@ def _fill(
     rows: Descriptors,
     begun: BlockProgress,
     offset: int,
-    on_rows: Callable[[int, int], None] | None,
+    on_rows: Progress,
     sync_every: float,
 ) -> None:
     """Compute the tiles that are left, while another thread writes those that are done."""
@@ -137,7 +139,7 @@ def _fill(
         distance=begun.value == "distance",
         tile=begun.block,
         first=begun.rows_done,
-        rooms=_PENDING + 1,
+        held=_PENDING,
     )
     with part.open("r+b", buffering=0) as file, ThreadPoolExecutor(1) as writer:
         pending: deque[Future[None]] = deque()
@@ -167,14 +169,12 @@ def _fill(
             if monotonic() - kept >= sync_every:
                 then(partial(keep, done))
                 kept, is_long = monotonic(), True
-            if on_rows is not None:
-                on_rows(done, begun.count)
+            on_rows(done, begun.count)
         for rest in pending:
             rest.result()
         if is_long:
             keep(begun.count)
-        if on_rows is not None:
-            on_rows(begun.count, begun.count)
+        on_rows(begun.count, begun.count)
 
 
 def _put(
@@ -223,7 +223,8 @@ def _begun(
     )
 
 
-def _digest(rows: Descriptors, names: Sequence[str]) -> str:
+def inputs_digest(rows: Descriptors, names: Sequence[str]) -> str:
+    """sha256 of what a matrix is computed from."""
     digest = hashlib.sha256(f"{rows.shape}".encode())
     digest.update(rows.data.cast("B"))
     digest.update(json.dumps(list(map(str, names))).encode("utf-8"))

@@ -171,7 +171,8 @@ def cluster(
         )
     if count > MOST_PATIENTS:
         raise UsageError(
-            f"{count:,} patients are too many to cluster; the limit is {MOST_PATIENTS:,}.",
+            f"{count:,} patients are too many to cluster; the limit is {MOST_PATIENTS:,}. The tree "
+            f"needs the distances of all pairs at once, which take {count**2 * 8 / 1e9:,.1f} GB.",
             "Select fewer: --cohort, --disorder, --gene or --patients.",
         )
     if plan.clusters is not None and not 1 <= plan.clusters <= count:

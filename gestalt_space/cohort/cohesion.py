@@ -283,15 +283,16 @@ def _drawn_photos(
     ordered = np.argsort(units[selection.patient_of_row], kind="stable")
     everybody = [Stratum(np.arange(len(counts)), size)]
     chosen = [
-        np.nonzero(block)[1].reshape(-1, size)
+        np.nonzero(block)[1].reshape(-1, size).astype(np.int32)
         for block in draw_groups(rng, everybody, len(counts), draws)
     ]
     drawn = np.concatenate(chosen)
-    rows = ordered[(np.cumsum(counts) - counts)[drawn] + rng.integers(0, counts[drawn])]
-    found = np.empty(draws)
+    starts, found = np.cumsum(counts) - counts, np.empty(draws)
     most = max(1, _AT_ONCE // (size * selection.descriptors.shape[1]))
     for start in range(0, draws, most):
-        photos = selection.descriptors[rows[start : start + most]]
+        own = drawn[start : start + most]
+        rows = ordered[starts[own] + rng.integers(0, counts[own])]
+        photos = selection.descriptors[rows]
         totals = photos.sum(axis=1, dtype=np.float64)
         squares = np.einsum("brd,brd->b", photos, photos, dtype=np.float64)
         found[start : start + most] = np.einsum("bd,bd->b", totals, totals) - squares

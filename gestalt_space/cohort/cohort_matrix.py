@@ -23,6 +23,7 @@ from gestalt_space.cohort.matrix import (
 )
 from gestalt_space.cohort.patients import check_same_space, patient_ages, patient_sites
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.devices import free_memory
 from gestalt_space.errors import UsageError
 from gestalt_space.progress import Progress, no_progress
 from gestalt_space.types import Descriptors
@@ -83,7 +84,8 @@ def measure(
     Patients are compared by the mean of their descriptors, or by their nearest photos. Ranks need
     `gallery`, with all of its photos: the photos of patients outside the cohort are the controls.
     Columns are the probes; their pools contain no relatives, unless `with_family`. Raises
-    `UsageError` for fewer than two rows, `SpaceMismatch` for sets of two spaces.
+    `UsageError` for fewer than two rows, or more than fit into memory, `SpaceMismatch` for sets of
+    two spaces.
     """
     unit, patient_value = parse_unit(unit), parse_patient_value(patient_value)
     value = parse_value(value)
@@ -92,6 +94,7 @@ def measure(
             check_same_space(cohort, other)
     if against is None:
         _check_pairs(cohort, unit, value)
+    _check_memory(cohort, against, unit, patient_value, value)
     controls: Selection | None = None
     relatives: int | None = None
     if value == "rank":
@@ -239,6 +242,28 @@ def _check_pairs(cohort: Selection, unit: Unit, value: Value) -> None:
             f"{cohort.source} has only one patient, and a patient is never ranked against their "
             "own photos.",
             "Choose more patients.",
+        )
+
+
+def _check_memory(
+    cohort: Selection,
+    against: Selection | None,
+    unit: Unit,
+    patient_value: PatientValue,
+    value: Value,
+) -> None:
+    """Raise `UsageError` for a matrix that does not fit into memory."""
+    sets = (cohort, cohort if against is None else against)
+    by_photo = unit == "photo" or patient_value == "nearest"
+    rows, columns = (len(one) if by_photo else len(one.patients) for one in sets)
+    # Ranks are made of similarities.
+    need, free = rows * columns * (8 if value == "rank" else 4), free_memory()
+    if free is not None and need > free:
+        raise UsageError(
+            f"Similarities of {rows:,} × {columns:,} need {need / 1e9:,.1f} GB of memory, and "
+            f"{free / 1e9:,.1f} GB are free.",
+            "Choose fewer patients. An .npy or .zarr file of similarities or distances needs next "
+            "to no memory.",
         )
 
 

@@ -8,12 +8,8 @@ units are families, and labels are permuted over families within each disorder a
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
 
 from gestalt_space.cohort.compared_units import (
     FEWEST,
@@ -25,9 +21,11 @@ from gestalt_space.cohort.cross_accuracy import CrossAccuracy, cross_accuracy
 from gestalt_space.cohort.families import check_no_shared_family, site_warnings, unit_word
 from gestalt_space.cohort.group_differences import DisorderTests, GroupTests, tested_groups
 from gestalt_space.cohort.matched import match_groups
+from gestalt_space.cohort.pair_figures import PairFigures, pair_figures
 from gestalt_space.cohort.patients import Fact, check_same_space
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.sub_blocks import PRIOR, Blocks, check_prior, judge_blocks
+from gestalt_space.cohort.workers import THREADS, Workers
 from gestalt_space.errors import UsageError
 from gestalt_space.progress import Stages, followed, no_stages
 from gestalt_space.stats.estimates import Finding
@@ -57,19 +55,6 @@ class ComparisonPlan:
 
 
 USUAL_PLAN = ComparisonPlan()
-
-
-@dataclass(frozen=True, slots=True)
-class PairFigures:
-    """Similarities of pairs of families: their number, mean, standard deviation, and 5th, 50th and
-    95th percentiles."""
-
-    pairs: int
-    mean: float
-    sd: float
-    low: float
-    median: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -135,10 +120,13 @@ def compare_groups(
     plan: ComparisonPlan = USUAL_PLAN,
     reference: Selection | None = None,
     *,
+    workers: Workers = THREADS,
     stages: Stages = no_stages,
 ) -> GroupComparison:
     """Compare two groups, disorder by disorder and overall. The probability of different disorders
     is estimated from the patients of a `reference`, without those compared.
+
+    What grows with the number of pairs is computed by `workers`, which makes no difference to it.
 
     A patient with several of the compared disorders counts for the first of them by identifier.
     Raises `UsageError` for groups that share a patient or a family, for a group with one patient,
@@ -167,7 +155,7 @@ def compare_groups(
         b=_counts(b, before[1], units, in_a=False),
         tests=tests,
         disorders=tuple(
-            _described(units, kind, one, _judged(units, kind, (a, b), reference, plan))
+            _described(units, kind, one, _judged(units, kind, (a, b), reference, plan), workers)
             for kind, one in followed(list(enumerate(by_disorder)), comparing)
         ),
         too_few=_with_unmatched(too_few, disorders - set(units.disorders)),
@@ -179,7 +167,8 @@ def compare_groups(
             plan.bootstrap,
             plan.seed,
             unit,
-            stages("Matching each group against the other", "draws"),
+            workers=workers,
+            progress=stages("Matching each group against the other", "draws"),
         ),
         plan=plan,
     )
@@ -227,19 +216,19 @@ def _described(
     kind: int,
     tests: DisorderTests,
     blocks: Blocks | None,
+    workers: Workers,
 ) -> DisorderComparison:
     in_a, in_b = (units.of_disorder(kind, in_a=side) for side in (True, False))
     one, other = units.means[in_a], units.means[in_b]
-    cross = one @ other.T
     return DisorderComparison(
         disorder=units.disorders[kind],
         patients_a=len(units.patients_of_disorder(kind, in_a=True)),
         patients_b=len(units.patients_of_disorder(kind, in_a=False)),
         units_a=len(in_a),
         units_b=len(in_b),
-        within_a=_pair_figures(_upper(one @ one.T)),
-        within_b=_pair_figures(_upper(other @ other.T)),
-        between=_pair_figures(cross.ravel()),
+        within_a=pair_figures(one, workers=workers),
+        within_b=pair_figures(other, workers=workers),
+        between=pair_figures(one, other, workers=workers),
         tests=tests,
         blocks=blocks,
     )
@@ -270,13 +259,3 @@ def _judged(
         prior=plan.prior,
         seed=plan.seed,
     )
-
-
-def _upper(similarities: NDArray[np.float32]) -> NDArray[np.float32]:
-    return similarities[np.triu_indices(len(similarities), 1)]
-
-
-def _pair_figures(values: NDArray[np.float32]) -> PairFigures:
-    low, median, high = np.quantile(values, (0.05, 0.5, 0.95)).tolist()
-    sd = float(values.std(ddof=1)) if len(values) > 1 else math.nan
-    return PairFigures(len(values), float(values.mean()), sd, low, median, high)

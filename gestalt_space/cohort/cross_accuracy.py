@@ -4,8 +4,9 @@ group, and of both, in galleries of the same size, so that all are equally hard.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property, partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -13,12 +14,14 @@ from numpy.typing import NDArray
 
 from gestalt_space.cohort.compared_units import ComparedUnits, Numbers
 from gestalt_space.cohort.selection import Selection
+from gestalt_space.cohort.workers import THREADS, Source, Workers, taken
 from gestalt_space.evaluation.cases import patient_probes
 from gestalt_space.evaluation.topk import TOPS
 from gestalt_space.progress import Progress, followed, no_progress
 from gestalt_space.ranking.ranks import ranks_of
 from gestalt_space.stats.estimates import Estimate, Finding
 from gestalt_space.stats.resampling import Bootstrap, estimate
+from gestalt_space.types import Descriptors
 
 Evidence = Literal["own", "other", "both"]
 EVIDENCE: tuple[Evidence, ...] = get_args(Evidence)
@@ -27,6 +30,8 @@ GALLERIES = {"own": "own group", "other": "other group", "both": "both groups"}
 DRAWS = 20
 """Number of random galleries; figures are means over them."""
 _ROUNDING = 1e-9
+_CELLS = 32_000_000
+"""Similarities in memory at a time, for each worker."""
 METHOD = "bootstrap over families; conditional on the galleries"
 
 
@@ -83,13 +88,16 @@ def cross_accuracy(
     bootstrap: Bootstrap,
     seed: int,
     unit: str,
+    *,
+    workers: Workers = THREADS,
     progress: Progress = no_progress,
 ) -> tuple[CrossAccuracy, ...]:
     """Top-k accuracy of both groups' patients against three galleries each.
 
     Every gallery has only the compared disorders, and the same number of families with each: one
     fewer than the smaller group has, because the own family is excluded. Each family has one photo.
-    Galleries are drawn repeatedly; figures are means over draws.
+    Galleries are drawn repeatedly; figures are means over draws. `workers` compare some of the
+    probes with all photos of a draw at a time.
     """
     descriptors = np.concatenate([a.descriptors, b.descriptors])
     owner = np.concatenate([a.patient_of_row, len(a.patients) + b.patient_of_row])
@@ -101,17 +109,24 @@ def cross_accuracy(
     rows = rows[np.argsort(unit_of[owner[rows]], kind="stable")]
     counts = np.bincount(unit_of[owner[rows]])
     starts = np.cumsum(counts) - counts
-    rng = np.random.default_rng(seed)
+    galleries = _Galleries(units.kinds, units.in_a, rows, starts, counts, seed)
     hits = {name: np.zeros((len(units.kinds), len(TOPS))) for name in EVIDENCE}
-    for _ in followed(range(DRAWS), progress):
-        photos = rows[starts + rng.integers(0, counts)]
-        similarities = probes.descriptors @ descriptors[photos].T
-        for name in EVIDENCE:
-            ranks = _ranks(similarities, probe_units, units, name, rng)
-            np.add.at(hits[name], probe_units, ranks[:, None] <= np.array(TOPS))
-    for found in hits.values():
-        found /= DRAWS * np.bincount(probe_units)[:, None]
-    gallery = int(sum(_sizes(units)))
+    step = max(1, _CELLS // len(units.kinds))
+    parts = [(draw, start) for draw in range(DRAWS) for start in range(0, len(probe_units), step)]
+    with (
+        workers.handed(descriptors) as photos,
+        workers.handed(probes.descriptors) as asked,
+    ):
+        work = partial(_Ranking, photos, asked, probe_units, galleries, step)
+        for (_, start), found in zip(
+            parts, followed(workers(work, parts), progress, len(parts)), strict=True
+        ):
+            there = probe_units[start : start + step]
+            for name, ranks in zip(EVIDENCE, found, strict=True):
+                np.add.at(hits[name], there, ranks[:, None] <= np.array(TOPS))
+    for shares in hits.values():
+        shares /= DRAWS * np.bincount(probe_units)[:, None]
+    gallery = int(sum(galleries.sizes))
     return tuple(
         _measured(group, name, hits, units, bootstrap, (gallery, unit, seed))
         for group in ("a", "b")
@@ -119,42 +134,114 @@ def cross_accuracy(
     )
 
 
-def _sizes(units: ComparedUnits) -> list[int]:
-    """The number of families with each disorder in a gallery."""
-    return [
-        min(len(units.of_disorder(kind, in_a=side)) for side in (True, False)) - 1
-        for kind in range(len(units.disorders))
-    ]
+@dataclass(frozen=True)
+class _Draw:
+    """Random galleries: a photo of each unit `(u,)`, and the units that are drawn for the probes of
+    A and of B, by evidence and disorder: one unit more than is needed, for the own family is left
+    out."""
+
+    photos: Numbers
+    units: tuple[tuple[tuple[Numbers, Numbers], ...], ...]
 
 
-def _ranks(
-    similarities: NDArray[np.float32],
-    probe_units: Numbers,
-    units: ComparedUnits,
-    evidence: Evidence,
-    rng: np.random.Generator,
-) -> Numbers:
-    """The rank `(q,)` of each probe's disorder in a randomly drawn gallery. `probe_units` `(q,)`:
-    the probes' units; similarities `(q, u)` to one photo of each unit."""
-    scores = np.empty((len(probe_units), len(units.disorders)), dtype=np.float32)
-    for kind, size in enumerate(_sizes(units)):
-        pools = {side: units.of_disorder(kind, in_a=side) for side in (True, False)}
-        for of_a in (True, False):
-            probes = np.flatnonzero(units.in_a[probe_units] == of_a)
-            pool = {
-                "own": pools[of_a],
-                "other": pools[not of_a],
-                "both": np.concatenate([pools[True], pools[False]]),
-            }[evidence]
-            # One more than needed, who takes the place of the own family.
-            drawn = rng.permutation(pool)[: size + 1]
-            own = drawn[None] == probe_units[probes, None]
-            left_out = own if len(drawn) > size else np.zeros_like(own)
-            if len(drawn) > size:
-                left_out[:, -1] |= ~own.any(axis=1)
-            block = similarities[np.ix_(probes, drawn)]
-            scores[probes, kind] = np.where(left_out, -np.inf, block).max(axis=1)
-    return ranks_of(scores, units.kinds[probe_units])
+@dataclass(frozen=True)
+class _Galleries:
+    """Random galleries of units `(u,)`, whose `counts` of photos begin at `starts` of `rows`."""
+
+    kinds: Numbers
+    in_a: NDArray[np.bool_]
+    rows: Numbers
+    starts: Numbers
+    counts: Numbers
+    seed: int
+
+    @cached_property
+    def pools(self) -> list[tuple[Numbers, Numbers]]:
+        """The units of A and of B with each disorder."""
+        return [
+            (np.flatnonzero(of & self.in_a), np.flatnonzero(of & ~self.in_a))
+            for of in (self.kinds == kind for kind in range(int(self.kinds.max()) + 1))
+        ]
+
+    @cached_property
+    def sizes(self) -> list[int]:
+        """The number of families with each disorder in a gallery."""
+        return [min(map(len, pool)) - 1 for pool in self.pools]
+
+    @cached_property
+    def draws(self) -> list[_Draw]:
+        """All of them, the same wherever they are drawn."""
+        rng = np.random.default_rng(self.seed)
+        return [
+            _Draw(
+                self.rows[self.starts + rng.integers(0, self.counts)],
+                tuple(
+                    tuple(
+                        (
+                            rng.permutation(_pool(pool, name, side=0))[: size + 1],
+                            rng.permutation(_pool(pool, name, side=1))[: size + 1],
+                        )
+                        for pool, size in zip(self.pools, self.sizes, strict=True)
+                    )
+                    for name in EVIDENCE
+                ),
+            )
+            for _ in range(DRAWS)
+        ]
+
+
+def _pool(pool: tuple[Numbers, Numbers], evidence: Evidence, *, side: int) -> Numbers:
+    """The units whose photos are evidence for the probes of a side."""
+    if evidence == "both":
+        return np.concatenate(pool)
+    return pool[side if evidence == "own" else 1 - side]
+
+
+@dataclass(frozen=True)
+class _Ranking:
+    """The ranks of the disorders of `step` probes, from one on, in the galleries of a draw, by
+    evidence. `photos` `(n, d)`, `probes` `(q, d)`, and the `probe_units` `(q,)`."""
+
+    photos: Source
+    probes: Source
+    probe_units: Numbers
+    galleries: _Galleries
+    step: int
+
+    def __call__(self, part: tuple[int, int]) -> tuple[Numbers, ...]:
+        draw, some = self.galleries.draws[part[0]], slice(part[1], part[1] + self.step)
+        similarities = self._probes[some] @ self._photos[draw.photos].T
+        own = self.probe_units[some]
+        return tuple(self._ranks(similarities, own, drawn) for drawn in draw.units)
+
+    def _ranks(
+        self,
+        similarities: NDArray[np.float32],
+        own_units: Numbers,
+        drawn: Sequence[tuple[Numbers, Numbers]],
+    ) -> Numbers:
+        """The rank `(q,)` of each probe's disorder, from similarities `(q, u)` to one photo of each
+        unit."""
+        scores = np.empty((len(own_units), len(drawn)), dtype=np.float32)
+        in_a = self.galleries.in_a[own_units]
+        for probes, side in zip(map(np.flatnonzero, (in_a, ~in_a)), (0, 1), strict=True):
+            for kind, units in enumerate(both[side] for both in drawn):
+                order = np.sort(units)
+                # The own family is left out, or the one too many in its place.
+                own = own_units[probes]
+                place = np.searchsorted(order, np.where(np.isin(own, order), own, units[-1]))
+                block = similarities[np.ix_(probes, order)]
+                block[np.arange(len(probes)), place] = -np.inf
+                scores[probes, kind] = block.max(axis=1, initial=-np.inf)
+        return ranks_of(scores, self.galleries.kinds[own_units])
+
+    @cached_property
+    def _photos(self) -> Descriptors:
+        return taken(self.photos)
+
+    @cached_property
+    def _probes(self) -> Descriptors:
+        return taken(self.probes)
 
 
 def _measured(
@@ -170,13 +257,12 @@ def _measured(
     number = len(units.disorders)
     shown = [place for place, k in enumerate(TOPS) if k == 1 or k < number]
     found, own = (hits[name][there][:, shown] for name in (evidence, "own"))
-    one_of = (kinds[:, None] == np.arange(number)).astype(np.float64)
-    draws = np.concatenate(list(bootstrap.weights(len(kinds)))).astype(np.float64)
+    members = [np.flatnonzero(kinds == kind) for kind in range(number)]
 
     def over_disorders(weights: NDArray[np.float64]) -> NDArray[np.float64]:
         """`(b, k)`: of the disorders that a draw has."""
-        count = weights @ one_of
-        sums = np.stack([weights @ (one_of * column[:, None]) for column in found.T], axis=2)
+        count = np.stack([weights[:, of].sum(axis=1) for of in members], axis=1)
+        sums = np.stack([weights[:, of] @ found[of] for of in members], axis=1)
         shares = sums / np.maximum(count, 1)[:, :, None]
         return np.asarray(shares.sum(axis=1) / (count > 0).sum(axis=1)[:, None])
 
@@ -187,6 +273,11 @@ def _measured(
         }
 
     count = len(kinds)
+    drawn = []
+    for block in bootstrap.weights(count):
+        wide = block.astype(np.float64)
+        drawn.append((wide @ found / count, over_disorders(wide), wide @ (found - own) / count))
+    top, of_disorders, less = (np.concatenate(parts) for parts in zip(*drawn, strict=True))
     gallery, unit, seed = told
     return CrossAccuracy(
         group=group,
@@ -194,9 +285,9 @@ def _measured(
         families=count,
         disorders=number,
         gallery=gallery,
-        top=figures(found.mean(axis=0), draws @ found / count),
-        top_of_disorders=figures(over_disorders(np.ones((1, count)))[0], over_disorders(draws)),
-        less_own=figures((found - own).mean(axis=0), draws @ (found - own) / count),
+        top=figures(found.mean(axis=0), top),
+        top_of_disorders=figures(over_disorders(np.ones((1, count)))[0], of_disorders),
+        less_own=figures((found - own).mean(axis=0), less),
         unit=unit,
         seed=seed,
     )

@@ -7,7 +7,9 @@ In a notebook: `similarity_matrix(descriptors)`. `blocks` has matrices larger th
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import cycle
 from typing import Literal
 
@@ -15,6 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from gestalt_space.devices import cores
 from gestalt_space.errors import DescriptorError, SpaceMismatch, UsageError
 from gestalt_space.progress import Progress, no_progress
 from gestalt_space.types import Descriptors
@@ -23,10 +26,12 @@ Matrix = NDArray[np.float32]
 Starts = NDArray[np.int64]
 Value = Literal["similarity", "distance", "rank"]
 VALUES: tuple[Value, ...] = ("similarity", "distance", "rank")
-TILE = 2048
-"""Rows and columns that are multiplied at once, for a file."""
-MEMORY_TILE = 640
-"""Likewise in memory: finished in cache, and little is multiplied twice on the diagonal."""
+CELL = 640
+"""Rows and columns that are multiplied at once, by one thread: finished in cache, and little is
+multiplied twice on the diagonal. The last bits of a product depend on its shape and on the number
+of threads, so every matrix within a set is made of these cells, wherever they are computed."""
+TILE = 3 * CELL
+"""Rows and columns that are written at once."""
 OWN = -1
 """The rank of a photo of the probe's own patient or family."""
 _LENGTH_ERROR = 1e-3
@@ -48,7 +53,7 @@ def similarity_matrix(
     distance = value == "distance"
     if others is None:
         found = np.empty((len(rows), len(rows)), np.float32)
-        for top, left, tile in upper_tiles(rows, distance=distance, tile=MEMORY_TILE):
+        for top, left, tile in upper_tiles(rows, distance=distance, tile=CELL):
             height, width = tile.shape
             found[top : top + height, left : left + width] = tile
             if left > top:
@@ -75,27 +80,63 @@ def upper_tiles(
     distance: bool = False,
     tile: int = TILE,
     first: int = 0,
-    rooms: int = 1,
+    held: int = 0,
 ) -> Iterator[tuple[int, int, Matrix]]:
-    """The tiles on and above the diagonal, from row `first` on: top, left, and the values.
+    """The tiles on and above the diagonal, from row `first` on: top, left, and the values, which
+    one thread a core computes ahead.
 
-    The values below the diagonal are their transposes. The array of a tile is reused `rooms` steps
-    later; its values are valid until then.
+    The values below the diagonal are their transposes. Arrays are reused: besides the newest tile,
+    the `held` before it are valid.
     """
-    count = len(descriptors)
-    free = cycle([np.empty(tile * tile, np.float32) for _ in range(rooms)])
-    for top in range(first, count, tile):
-        rows = descriptors[top : top + tile]
-        for left in range(top, count, tile):
-            columns = descriptors[left : left + tile]
-            values = next(free)[: len(rows) * len(columns)].reshape(len(rows), len(columns))
-            np.matmul(rows, columns.T, out=values)
-            if left == top:
+    from threadpoolctl import threadpool_limits
+
+    count, threads = len(descriptors), cores()
+    tile = min(tile, count)
+    places = [(top, left) for top in range(first, count, tile) for left in range(top, count, tile)]
+    rooms = cycle([np.empty(tile * tile, np.float32) for _ in range(threads + held)])
+    ahead: deque[Future[Matrix]] = deque()
+    with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
+
+        def start(top: int, left: int) -> None:
+            shape = min(tile, count - top), min(tile, count - left)
+            values = next(rooms)[: shape[0] * shape[1]].reshape(shape)
+            ahead.append(pool.submit(fill_tile, values, descriptors, top, left, distance=distance))
+
+        for place in places[:threads]:
+            start(*place)
+        for number, (top, left) in enumerate(places, start=threads):
+            yield top, left, ahead.popleft().result()
+            if number < len(places):
+                start(*places[number])
+
+
+def fill_tile(
+    values: Matrix, descriptors: Descriptors, top: int, left: int, *, distance: bool = False
+) -> Matrix:
+    """Compute the tile whose first cell is at `top`, `left`, cell by cell, and give it back.
+
+    On or above the diagonal. The values are those of every other call to the last bit, if `top` and
+    `left` are multiples of `CELL`, and the process multiplies with one thread.
+    """
+    height, width = values.shape
+    scratch = np.empty(min(CELL, height) * min(CELL, width), np.float32)
+    for row in range(0, height, CELL):
+        rows = descriptors[top + row : top + min(row + CELL, height)]
+        for column in range(row if left == top else 0, width, CELL):
+            columns = descriptors[left + column : left + min(column + CELL, width)]
+            # Of one shape and layout in every tile, so that it takes the same way through BLAS.
+            cell = scratch[: len(rows) * len(columns)].reshape(len(rows), len(columns))
+            np.matmul(rows, columns.T, out=cell)
+            is_diagonal = left + column == top + row
+            if is_diagonal:
                 # A product is symmetric in exact arithmetic alone.
-                np.maximum(values, transposed(values), out=values)
-                np.fill_diagonal(values, 1)
-            _finish(values, distance)
-            yield top, left, values
+                np.maximum(cell, transposed(cell), out=cell)
+                np.fill_diagonal(cell, 1)
+            _finish(cell, distance)
+            values[row : row + len(rows), column : column + len(columns)] = cell
+            if left == top and not is_diagonal:
+                values[column : column + len(columns), row : row + len(rows)] = transposed(cell)
+    return values
 
 
 def transposed(tile: Matrix) -> Matrix:

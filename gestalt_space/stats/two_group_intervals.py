@@ -17,7 +17,7 @@ from gestalt_space.stats.two_groups import (
     Numbers,
     at_one_length,
     group_moments,
-    in_blocks,
+    moments_left_out,
     shift,
     two_rows,
 )
@@ -98,9 +98,7 @@ def _left_out(
     figure: Callable[[GroupMoments], Floats],
 ) -> Floats:
     """A figure of cells without each unit in turn: `(u, c)`."""
-    one, other = two_rows(first)
-    kept = 1 - np.eye(len(vectors))
-    return in_blocks(vectors, kinds, [(one * kept, other * kept)], figure)
+    return np.concatenate([figure(cells) for cells in moments_left_out(vectors, kinds, first)])
 
 
 def _product_variance(of: GroupMoments, vectors: Floats, kinds: Numbers, first: Members) -> Floats:
@@ -109,15 +107,17 @@ def _product_variance(of: GroupMoments, vectors: Floats, kinds: Numbers, first: 
     scaled = at_one_length(vectors, kinds, first)
     means = group_moments(scaled, kinds, *two_rows(first)).means[:, 0]
     residuals = scaled - np.where(first[:, None], means[0][kinds], means[1][kinds])
-    own, free = [], []
+    own, free, products = [], [], []
     for group in (first, ~first):
         rows = residuals[group]
         freedom = len(rows) - len(np.unique(kinds[group]))
-        squares = float(((rows @ rows.T) ** 2).sum()) / freedom**2
+        products.append(rows.T @ rows)
+        # Of the products of all pairs, without their matrix.
+        squares = float((products[-1] ** 2).sum()) / freedom**2
         trace = float((rows**2).sum()) / freedom
         scale = freedom**2 / max((freedom - 1) * (freedom + 2), 1)
         own.append(scale * (squares - trace**2 / freedom))
         free.append(freedom)
-    cross = float(((residuals[first] @ residuals[~first].T) ** 2).sum()) / (free[0] * free[1])
+    cross = float((products[0] * products[1]).sum()) / (free[0] * free[1])
     n, m = of.counts[:, 0]
     return np.asarray((own[0] / (n * (n - 1)) + own[1] / (m * (m - 1)) + 2 * cross / (n * m)) / 2)

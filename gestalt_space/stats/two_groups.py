@@ -83,24 +83,58 @@ def group_moments(vectors: Floats, kinds: Numbers, first: Floats, second: Floats
     and `second` `(m, u)` are 1 for units in the group and 0 for others."""
     number = int(kinds.max(initial=-1)) + 1
     shape = (2, len(first), number)
-    counts, squares, noise = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    means = np.zeros((*shape, vectors.shape[1]))
+    counts, own = np.zeros(shape), np.zeros(shape)
+    totals = np.zeros((*shape, vectors.shape[1]))
     lengths = np.einsum("ud,ud->u", vectors, vectors)
     for kind in range(number):
         there = np.flatnonzero(kinds == kind)
         for group, rows in enumerate((first, second)):
             chosen = rows[:, there]
-            count = chosen.sum(axis=1)
-            total, own = chosen @ vectors[there], chosen @ lengths[there]
-            whole = np.einsum("md,md->m", total, total)
-            pairs = np.maximum(count * (count - 1), 1)
-            counts[group, :, kind] = count
-            means[group, :, kind] = total / np.maximum(count, 1)[:, None]
-            squares[group, :, kind] = np.where(count >= 2, (whole - own) / pairs, 0)
-            noise[group, :, kind] = np.where(
-                count >= 2, (own - whole / np.maximum(count, 1)) / pairs, 0
-            )
-    return GroupMoments(counts, means, squares, noise)
+            counts[group, :, kind] = chosen.sum(axis=1)
+            own[group, :, kind] = chosen @ lengths[there]
+            totals[group, :, kind] = chosen @ vectors[there]
+    return _moments(counts, own, totals)
+
+
+def moments_left_out(vectors: Floats, kinds: Numbers, first: Members) -> Iterator[GroupMoments]:
+    """The moments without each unit in turn, in blocks of some units.
+
+    By subtraction from those of all, so that time and memory grow with the number of units, and not
+    with its square.
+    """
+    groups = np.where(first, 0, 1)
+    number, dim = int(kinds.max(initial=-1)) + 1, vectors.shape[1]
+    counts, own = np.zeros((2, number)), np.zeros((2, number))
+    totals = np.zeros((2, number, dim))
+    lengths = np.einsum("ud,ud->u", vectors, vectors)
+    np.add.at(counts, (groups, kinds), 1)
+    np.add.at(own, (groups, kinds), lengths)
+    for group in (0, 1):
+        for kind in range(number):
+            totals[group, kind] = vectors[(groups == group) & (kinds == kind)].sum(axis=0)
+    most = max(1, _AT_ONCE // max(1, dim * number))
+    for start in range(0, len(vectors), most):
+        part = slice(start, start + most)
+        cell = groups[part], np.arange(len(vectors[part])), kinds[part]
+        count, rest, total = (
+            np.repeat(of[:, None], len(vectors[part]), axis=1) for of in (counts, own, totals)
+        )
+        count[cell] -= 1
+        rest[cell] -= lengths[part]
+        total[cell] -= vectors[part]
+        yield _moments(count, rest, total)
+
+
+def _moments(count: Floats, own: Floats, total: Floats) -> GroupMoments:
+    """From the number, the sum of squared lengths, and the sum of the units of each kind."""
+    whole = np.einsum("gmkd,gmkd->gmk", total, total)
+    pairs, some = np.maximum(count * (count - 1), 1), np.maximum(count, 1)
+    return GroupMoments(
+        count,
+        total / some[..., None],
+        np.where(count >= 2, (whole - own) / pairs, 0),
+        np.where(count >= 2, (own - whole / some) / pairs, 0),
+    )
 
 
 def shift(of: GroupMoments) -> Shift:

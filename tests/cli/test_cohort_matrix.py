@@ -111,12 +111,31 @@ def test_characters_that_no_font_has_are_said(
     assert ("�" in ran.err) == (ending != "svg")
 
 
-def test_what_is_larger_than_memory_goes_to_npy(filled, gestalt: Command, tmp_path: Path):
-    ran = gestalt("cohort", "matrix", "-o", tmp_path / "m.npy", "--json")
-    assert ran.code == 0, ran.err
-    assert np.load(tmp_path / "m.npy", mmap_mode="r").shape == (4, 4)
-    refused = gestalt("cohort", "matrix", "-o", tmp_path / "n.npy", "--value", "rank")
-    assert refused.code == 2
+@pytest.mark.parametrize("dtype", ["float32", "float16"])
+def test_what_is_larger_than_memory_goes_to_blocks(
+    filled, gestalt: Command, tmp_path: Path, dtype: str
+):
+    zarr = pytest.importorskip("zarr")
+    found = {}
+    for ending in (".npy", ".zarr"):
+        path = tmp_path / f"m{ending}"
+        ran = gestalt("cohort", "matrix", "-o", path, "--dtype", dtype, "--json")
+        assert ran.code == 0, ran.err
+        assert ran.document["rows"] == 4
+        found[ending] = np.load(path) if ending == ".npy" else zarr.open_array(path, mode="r")[:]
+        for words in (("--value", "rank"), ("--against-cohort", "A")):
+            refused = gestalt("cohort", "matrix", "-o", tmp_path / f"n{ending}", *words)
+            assert (refused.code, f"ends in {ending}" in refused.err) == (2, True)
+    assert found[".npy"].dtype == dtype
+    assert found[".npy"].shape == (4, 4)
+    assert np.array_equal(found[".npy"], found[".zarr"])
+
+
+def test_numbers_of_another_kind_are_for_blocks_alone(filled, gestalt: Command, tmp_path: Path):
+    refused = gestalt("cohort", "matrix", "-o", tmp_path / "m.csv", "--dtype", "float16")
+    assert (refused.code, "Only .npy and .zarr" in refused.err) == (2, True)
+    refused = gestalt("cohort", "matrix", "-o", tmp_path / "m.npy", "--dtype", "int8")
+    assert (refused.code, "Unknown numbers 'int8'" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize(

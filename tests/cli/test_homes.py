@@ -143,7 +143,10 @@ def test_all_that_is_written_is_the_owner_s_alone(
         ("index", "add", photos[0], "--patient", "N", "--report", out / "r.csv", *ALIGNED),
         ("align", photos[0], "-o", out / "crops", *ALIGNED),
         *(("encode", photos[0], "-o", out / f"d{end}", *ALIGNED) for end in (".npz", ".csv")),
-        *(("cohort", "matrix", "-o", out / f"m{end}") for end in (".csv", ".npy", ".parquet")),
+        *(
+            ("cohort", "matrix", "-o", out / f"m{end}")
+            for end in (".csv", ".npy", ".zarr", ".parquet")
+        ),
         ("cohort", "map", "-o", out / "map.svg", "--method", "pca"),
         ("evaluate", "gallery", "-o", out / "page.html", "--bootstrap", "100"),
     ):

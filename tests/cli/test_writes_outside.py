@@ -67,7 +67,10 @@ def test_every_command_writes_in_the_home_or_where_it_was_told(
         ("match", "--patient", "P0", "--json"),
         ("align", photos[0], "-o", out / "crops", *ALIGNED),
         *(("encode", photos[0], "-o", out / f"d{end}", *ALIGNED) for end in (".npz", ".csv")),
-        *(("cohort", "matrix", "-o", out / f"m{end}") for end in (".csv", ".npy", ".h5ad")),
+        *(
+            ("cohort", "matrix", "-o", out / f"m{end}")
+            for end in (".csv", ".npy", ".zarr", ".h5ad")
+        ),
         ("cohort", "map", "-o", out / "map.svg", "--method", "pca"),
         ("evaluate", "gallery", "-o", out / "page.html", "--bootstrap", "100"),
         ("models", "list"),

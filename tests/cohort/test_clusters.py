@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from gestalt_space.cohort import clusters
 from gestalt_space.cohort.cluster_documents import cluster_document
 from gestalt_space.cohort.clusters import ClusterPlan, cluster
 from gestalt_space.cohort.columns import column_of
@@ -108,6 +109,12 @@ def test_a_number_of_clusters_can_be_asked_for():
 def test_too_few_patients_are_refused(count: int):
     with pytest.raises(UsageError, match="too few for clusters"):
         cluster(planted(disorders=1, each=count, strength=1), QUICK)
+
+
+def test_more_patients_than_fit_into_memory_are_refused(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(clusters, "MOST_PATIENTS", 7)
+    with pytest.raises(UsageError, match=r"8 patients are too many .* which take 0.0 GB"):
+        cluster(planted(disorders=2, each=4, strength=1), QUICK)
 
 
 def test_more_clusters_than_patients_are_refused():

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import astuple, replace
 
 import numpy as np
 import pytest
@@ -210,6 +210,24 @@ def test_accuracy_is_of_the_same_patients_against_galleries_of_one_size(
         assert list(one.top) == [1]
         assert one.top[1].value > 1 / 3
     assert found.accuracy[0].less_own[1].value == 0
+
+
+@pytest.mark.parametrize(("cells", "block"), [(1, 2), (200, 5)])
+def test_figures_do_not_depend_on_the_blocks(
+    differing: tuple[Selection, Selection, GroupComparison],
+    monkeypatch: pytest.MonkeyPatch,
+    cells: int,
+    block: int,
+):
+    a, b, whole = differing
+    monkeypatch.setattr("gestalt_space.cohort.cross_accuracy._CELLS", cells)
+    monkeypatch.setattr("gestalt_space.cohort.pair_figures.BLOCK", block)
+    found = compare_groups(a, b, QUICK)
+    assert finding_records(found.findings) == finding_records(whole.findings)
+    for one, other in zip(found.disorders, whole.disorders, strict=True):
+        for name in ("within_a", "within_b", "between"):
+            pairs = [astuple(getattr(side, name)) for side in (one, other)]
+            np.testing.assert_allclose(*pairs, atol=1e-7)
 
 
 def test_a_larger_group_is_not_easier():

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 from gestalt_space.cohort import matrix as module
 from gestalt_space.cohort.matrix import (
+    CELL,
     OWN,
+    TILE,
     patient_similarity_matrix,
     rank_matrix,
     similarity_matrix,
@@ -132,3 +135,19 @@ def test_a_set_of_more_than_a_tile(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(module, "TILE", 4)
     rows, others = made.unit(RNG, 10, 8), made.unit(RNG, 3, 8)
     np.testing.assert_allclose(similarity_matrix(rows, others), rows @ others.T, atol=1e-6)
+
+
+@pytest.mark.parametrize("threads", [1, 2, 3])
+def test_cells_are_the_same_to_the_last_bit_in_every_tile(
+    monkeypatch: pytest.MonkeyPatch, threads: int
+):
+    rows = made.unit(np.random.default_rng(4), 1500, 96)
+    wanted = similarity_matrix(rows)
+    monkeypatch.setattr(module, "cores", lambda: threads)
+    with threadpool_limits(threads):
+        assert np.array_equal(similarity_matrix(rows), wanted)
+        for tile in (CELL, 2 * CELL, TILE):
+            found = np.zeros_like(wanted)
+            for top, left, values in upper_tiles(rows, tile=tile):
+                found[top : top + len(values), left : left + values.shape[1]] = values
+            assert np.array_equal(np.triu(found), np.triu(wanted)), tile

@@ -15,7 +15,7 @@ import pytest
 
 from gestalt_space.cohort import large
 from gestalt_space.cohort.cohort_matrix import CohortMatrix, measure, names_of
-from gestalt_space.cohort.large import check_large_path, write_large_matrix
+from gestalt_space.cohort.large import LARGE, check_large_path, write_large_matrix
 from gestalt_space.cohort.matrix import OWN
 from gestalt_space.cohort.selection import Selection
 from gestalt_space.cohort.tables import (
@@ -51,6 +51,21 @@ def of_several_photos(cohort: Selection) -> Selection:
         sites=np.full(2 * len(half), ""),
         patient_of_row=np.repeat(np.arange(len(half)), 2),
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "need"), [({}, 400), ({"value": "rank"}, 800), ({"unit": "patient"}, 100)]
+)
+def test_what_does_not_fit_into_memory_is_told_before(
+    cohort: Selection, monkeypatch: pytest.MonkeyPatch, options, need
+):
+    cohort = of_several_photos(cohort)
+    monkeypatch.setattr("gestalt_space.cohort.cohort_matrix.free_memory", lambda: need - 1)
+    with pytest.raises(UsageError, match="GB of memory") as raised:
+        measure(cohort, gallery=cohort, **options)
+    assert ".zarr" in str(raised.value.hint)
+    monkeypatch.setattr("gestalt_space.cohort.cohort_matrix.free_memory", lambda: need)
+    measure(cohort, gallery=cohort, **options)
 
 
 def test_a_matrix_says_what_it_is_made_of(cohort: Selection, found: CohortMatrix):
@@ -350,14 +365,12 @@ def test_nothing_half_written_stays(tmp_path, found, ending, monkeypatch):
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("ending", [*ENDINGS, ".npy"])
+@pytest.mark.parametrize("ending", [*ENDINGS, *LARGE])
 def test_a_disk_that_fills_leaves_nothing(tmp_path, found, cohort, ending):
     if ending == ".h5ad":
         pytest.importorskip("h5py")
     path = tmp_path / f"m{ending}"
-    write = (
-        partial(write_large_matrix, cohort) if ending == ".npy" else partial(write_matrix, found)
-    )
+    write = partial(write_large_matrix, cohort) if ending in LARGE else partial(write_matrix, found)
     with full_after(300), pytest.raises(OutputError, match="cannot be written"):
         write(path)
     assert list(tmp_path.iterdir()) == []
@@ -376,11 +389,14 @@ def test_a_matrix_that_is_there_is_kept(tmp_path, found, ending):
     assert path.read_bytes() != b"mine"
 
 
-def test_a_large_matrix_without_its_names_is_not_there(tmp_path, cohort, monkeypatch):
+@pytest.mark.parametrize("ending", LARGE)
+def test_a_large_matrix_without_its_names_is_not_there(tmp_path, cohort, monkeypatch, ending):
+    pytest.importorskip("zarr")
+
     def full(*_: object) -> None:
         raise OutputError("No space left on device.", "")
 
-    path = tmp_path / "m.npy"
+    path = tmp_path / f"m{ending}"
     monkeypatch.setattr(large, "write_atomically", full)
     with pytest.raises(OutputError, match="No space left"):
         write_large_matrix(cohort, path)
@@ -389,15 +405,16 @@ def test_a_large_matrix_without_its_names_is_not_there(tmp_path, cohort, monkeyp
     sidecar(path).touch()  # as a kill between the two would leave it
     check_large_path(path)
     write_large_matrix(cohort, path)
-    assert sorted(file.name for file in tmp_path.iterdir()) == ["m.npy", "m.npy.json"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == [path.name, f"{path.name}.json"]
 
 
-def test_a_large_matrix_has_its_names_beside_it(tmp_path: Path, cohort: Selection):
-    path = tmp_path / "m.npy"
+@pytest.mark.parametrize("ending", LARGE)
+def test_a_large_matrix_has_its_names_beside_it(tmp_path: Path, cohort: Selection, ending: str):
+    zarr = pytest.importorskip("zarr")
+    path = tmp_path / f"m{ending}"
     write_large_matrix(cohort, path, unit="patient", distance=True)
-    np.testing.assert_array_equal(
-        np.load(path), measure(cohort, unit="patient", value="distance").values
-    )
+    values = np.load(path) if ending == ".npy" else zarr.open_array(path, mode="r")[:]
+    np.testing.assert_array_equal(values, measure(cohort, unit="patient", value="distance").values)
     about = json.loads(sidecar(path).read_text())
     assert [row["name"] for row in about["rows"]] == list(cohort.patients)
     assert about["value"] == "distance"

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from gestalt_space.errors import UsageError
+from gestalt_space.stats import two_groups
 from gestalt_space.stats.design import least_p, require_labellings
 from gestalt_space.stats.permutation import Stratum
 from gestalt_space.stats.two_group_intervals import shift_intervals, spread_ratio
@@ -12,6 +13,7 @@ from gestalt_space.stats.two_groups import (
     at_one_length,
     group_lengths,
     group_moments,
+    moments_left_out,
     own_shift,
     reduce_dimensions,
     shift,
@@ -52,6 +54,23 @@ def drawn(
 
 def cells(vectors: np.ndarray):
     return group_moments(vectors, KINDS, *two_rows(FIRST))
+
+
+@pytest.mark.parametrize("at_once", [1, 1000, 10**7])
+def test_cells_without_a_unit_are_those_of_all_others(
+    monkeypatch: pytest.MonkeyPatch, at_once: int
+):
+    monkeypatch.setattr(two_groups, "_AT_ONCE", at_once)
+    vectors, kept = drawn(2), 1 - np.eye(60)
+    # A kind with two units in a group, of which one is then alone.
+    kinds = np.where(np.arange(60) < 2, 3, KINDS)
+    one, other = two_rows(FIRST)
+    wanted = group_moments(vectors, kinds, one * kept, other * kept)
+    found = list(moments_left_out(vectors, kinds, FIRST))
+    assert len(found) == {1: 60, 1000: 10, 10**7: 1}[at_once]
+    for name in ("counts", "means", "squares", "noise"):
+        joined = np.concatenate([getattr(one, name) for one in found], axis=1)
+        np.testing.assert_allclose(joined, getattr(wanted, name), atol=1e-12)
 
 
 def test_cells_are_what_loops_over_units_give():
