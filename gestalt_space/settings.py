@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from gestalt_space.devices import Device, Precision
 from gestalt_space.errors import UsageError
+from gestalt_space.names import normal_name
 
 APP = "gestalt-space"
 
@@ -92,11 +93,38 @@ class Settings(BaseSettings):
         "patient if one of the gallery was matched. Nothing about the photos is "
         "recorded.",
     )
+    site_consents: tuple[str, ...] = Field(
+        default=(),
+        description="Consents, as they stand in the gallery, that cover the exchange with other "
+        "hospitals: only these patients are compared when another hospital asks, and only these "
+        "patients of the gallery may be asked about elsewhere. Without any, no other hospital gets "
+        "an answer. In the environment, JSON.",
+    )
+    site_least_patients: int = Field(
+        default=5,
+        ge=1,
+        description="Fewest patients of a disorder or gene that another hospital is told about. "
+        "With 1, disorders with a single patient are answered, too: then the answer is about that "
+        "person.",
+    )
+    site_questions_per_day: int = Field(
+        default=200,
+        ge=1,
+        description="Number of questions that another hospital may ask in 24 hours.",
+    )
     busy_timeout: float = Field(
         default=30.0,
         ge=0,
         description="Seconds to wait if another process is writing to the database.",
     )
+
+    @field_validator("site_consents")
+    @classmethod
+    def _name_consents(cls, consents: tuple[str, ...]) -> tuple[str, ...]:
+        named = tuple(map(normal_name, consents))
+        if not all(named):
+            raise ValueError("a consent cannot be empty")
+        return named
 
     @field_validator("home", "models", "hpo_release", "cache")
     @classmethod

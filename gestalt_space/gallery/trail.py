@@ -31,6 +31,7 @@ _COUNTED = {
     "numbers": ("wrong number", "wrong numbers"),
     "listed": ("patient listed", "patients listed"),
     "shown": ("face shown", "faces shown"),
+    "lines": ("line", "lines"),
 }
 _SAID = {
     "photo": "photo",
