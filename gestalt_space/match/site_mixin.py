@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from gestalt_space.descriptors import check_descriptors
-from gestalt_space.errors import GalleryEmpty, NotShared, SpaceMismatch
 from gestalt_space.encoders.registry import encoder_spec
+from gestalt_space.errors import GalleryEmpty, NotShared, SpaceMismatch
 from gestalt_space.match.for_site import SiteAnswer, SiteQuestion, answer_site
 from gestalt_space.match.match_mixin import MatchMixin
 from gestalt_space.store.audit import record_event
