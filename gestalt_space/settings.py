@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -29,6 +29,15 @@ def settings_file() -> Path:
     """The TOML file that is read where it exists: `$GESTALT_SETTINGS`, else the user's own."""
     given = os.environ.get("GESTALT_SETTINGS")
     return Path(given) if given else platformdirs.user_config_path(APP) / "settings.toml"
+
+
+class SiteSettings(BaseModel):
+    """Another hospital's service: where it is, and the file with our token for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str
+    token_file: Path | None = None
 
 
 class Settings(BaseSettings):
@@ -92,6 +101,22 @@ class Settings(BaseSettings):
         description="Record each match in the audit trail: user, time, number of photos, and the "
         "patient if one of the gallery was matched. Nothing about the photos is "
         "recorded.",
+    )
+    sites: dict[str, SiteSettings] = Field(
+        default_factory=dict,
+        description="Other hospitals that `gestalt match --ask NAME` and the page may ask. In the "
+        'file, a table `[sites.NAME]` for each, with `address = "https://…"` and `token_file = '
+        '"…"`; in the environment, JSON.',
+    )
+    site_token: SecretStr | None = Field(
+        default=None,
+        description="Token for the one hospital without a `token_file` that `--ask` names.",
+    )
+    site_timeout: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="Seconds to wait for the answers of other hospitals.",
     )
     site_consents: tuple[str, ...] = Field(
         default=(),

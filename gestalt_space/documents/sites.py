@@ -46,6 +46,49 @@ class SiteAnswerDocument(Form):
     lines: list[SiteLineForm]
 
 
+class SiteReplyForm(Form):
+    """What another hospital says. `state`: whether it answered; `message`: why not, null where it
+    did. The rest is its answer; null, or no lines, without one."""
+
+    site: str
+    address: str
+    state: Literal[
+        "answered",
+        "late",
+        "unreachable",
+        "refused",
+        "other_space",
+        "other_version",
+        "invalid_answer",
+    ]
+    message: str | None
+    verdict: Literal["close match", "weak match", "no close match"] | None
+    least_patients: int | None
+    patients_at_least: int | None
+    lines: list[SiteLineForm]
+
+
+class HospitalLineForm(Form):
+    """A line at one hospital, `site`; null for our own gallery. `percentile`: by that hospital's
+    calibration."""
+
+    site: str | None
+    rank: int
+    similarity: float
+    percentile: float | None
+
+
+class CombinedLineForm(Form):
+    """A line of our gallery and all hospitals that answered, by similarity. `similarity`: the
+    greatest; `hospitals`: where the line is, the most similar first."""
+
+    rank: int
+    id: str
+    name: str
+    similarity: float
+    hospitals: list[HospitalLineForm]
+
+
 def site_answer_document(asked: SiteQuestion, answer: SiteAnswer) -> SiteAnswerDocument:
     """The answer to another hospital."""
     return {

@@ -32,6 +32,7 @@ _COUNTED = {
     "listed": ("patient listed", "patients listed"),
     "shown": ("face shown", "faces shown"),
     "lines": ("line", "lines"),
+    "probes": ("probe", "probes"),
 }
 _SAID = {
     "photo": "photo",

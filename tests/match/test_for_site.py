@@ -19,7 +19,7 @@ from gestalt_space.match.for_site import SiteQuestion, coarse
 from gestalt_space.store.writes import NewPhoto
 from gestalt_space.weights.store import ModelStore
 from tests.galleries import open_gallery
-from tests.sites import PROBE, SHARED, at, fill, patient
+from tests.hospitals import PROBE, SHARED, at, fill, patient
 
 A, B, C = "OMIM:122470", "ORPHA:199", "OMIM:147920"
 Opens = Callable[[Sequence[NewPhoto]], Gallery]

@@ -136,6 +136,8 @@ ACTIONS: dict[str, str] = {
     "look": N_("looked at"),
     "match": N_("compared"),
     "answer": N_("another hospital answered"),
+    "ask": N_("other hospitals asked"),
+    "asked": N_("answers of other hospitals"),
     "export": N_("exported"),
     "import": N_("imported"),
     "backup": N_("backup made"),

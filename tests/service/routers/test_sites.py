@@ -17,9 +17,9 @@ from gestalt_space.store.service_tables import ROLES
 from gestalt_space.types import Descriptors
 from gestalt_space.weights.store import ModelStore
 from tests.documents.validation import assert_valid
+from tests.hospitals import PROBE, SHARED, fill, patient
 from tests.service.conftest import Serve, SignIn
 from tests.service.routers.test_roles import ROUTES
-from tests.sites import PROBE, SHARED, fill, patient
 
 A, B = "OMIM:122470", "ORPHA:199"
 ADDRESS = "/api/v1/descriptors/match"
