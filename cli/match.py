@@ -13,7 +13,15 @@ import typer
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import GestaltError, Interrupted, UsageError
 
-from . import match_classifier, match_fused, match_fused_options, match_output, options, output
+from . import (
+    match_classifier,
+    match_fused,
+    match_fused_options,
+    match_output,
+    match_sites,
+    options,
+    output,
+)
 from .interruption import interruption
 from .opening import opened_for_photos
 from .probes import probe_names, probes_of
@@ -27,6 +35,7 @@ if TYPE_CHECKING:
     from gestalt_space.match.answer import Match
     from gestalt_space.match.probe import Probe
     from gestalt_space.match.question import Question
+    from gestalt_space.sites.site import Site
     from gestalt_space.types import Face
 
 FORMATS = ("table", "json", "csv", "gestaltmatcher")
@@ -139,6 +148,16 @@ def match(
             "--fuse", help="With --classifier: combine its ranking with that of the gallery."
         ),
     ] = False,
+    ask: Annotated[
+        list[str],
+        typer.Option(
+            "--ask",
+            help="Also ask another hospital, by its name in the settings or by the https address "
+            "of its service. Only the descriptor is sent. Repeat for several.",
+            metavar="SITE",
+            show_default=False,
+        ),
+    ] = [],  # noqa: B006
     explain: Annotated[
         str | None,
         typer.Option(
@@ -200,14 +219,27 @@ def match(
             classifier, form, fuse=fuse, explain=explain, show_face=show_face, space=space
         )
         given = match_fused.Given(hpo, phenopacket, vcf, sample, build, genes)
-        others = [("--classifier", classifier), ("--explain", explain), ("--show-face", show_face)]
+        options_given = [
+            ("--classifier", classifier is not None),
+            ("--explain", explain is not None),
+            ("--show-face", show_face is not None),
+        ]
         match_fused.check_options(
             *(given, question, form),
-            others=[(name, value is not None) for name, value in others],
+            others=options_given,
             probes=0 if as_one else len(photos),
         )
         if show_face is not None:
             _check_pictures(patient, explain, form)
+        sites: tuple[Site, ...] = ()
+        if ask:
+            sites = match_sites.sites_to_ask(
+                load_settings(home),
+                ask,
+                question,
+                form,
+                others=[*options_given, ("--hpo, --phenopacket or --vcf", given.is_any)],
+            )
         sources: list[PhotoSource] = []
         if patient is None:
             sources, found = probes_of(photos, face, load_settings(home).max_photo_bytes)
@@ -240,6 +272,10 @@ def match(
                 )
                 return match_fused.match_fused(
                     gallery, given, question, sources, patient, as_one, form, csv, quiet
+                )
+            if sites:
+                return match_sites.match_and_ask(
+                    gallery, sites, question, sources, patient, as_one, form, csv, quiet
                 )
             return _match(gallery, question, sources, patient, as_one, form, csv, pictures, quiet)
     except GestaltError as error:

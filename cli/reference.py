@@ -107,7 +107,7 @@ def _settings() -> Iterator[str]:
 
 
 def _default(field: Any) -> str:
-    if field.default_factory is dict:
+    if field.default_factory is dict or field.default == ():
         return "none"
     if field.default_factory is not None:
         return "the user's data folder"

@@ -21,7 +21,8 @@ Role = Annotated[
     str,
     typer.Option(
         "--role",
-        help="reader: match and look. contributor: add patients, too. curator: correct, remove and "
+        help="site: another hospital, which asks with descriptors and may do nothing else. "
+        "reader: match and look. contributor: add patients, too. curator: correct, remove and "
         "erase, too. admin: users, backups and everything.",
     ),
 ]

@@ -30,6 +30,7 @@ GestaltError
 │   ├── ApproximateDamaged  an approximate index that cannot be used
 │   ├── ConsentWithdrawn  a patient who may not be matched any more
 │   │   └── ConsentReturns  an undo that would bring a patient back into matching
+│   ├── NotShared         what no consent to ask other hospitals covers
 │   ├── NotInGallery
 │   ├── ChangedMeanwhile  a change that rests on what somebody else changed since
 │   ├── PatientConflict
@@ -299,6 +300,13 @@ class ConsentReturns(ConsentWithdrawn):
         """The error as it stands in JSON, with the `patients` and `events`."""
         more = {"patients": list(self.patients), "events": list(self.events)}
         return {**super().as_dict(), **more}
+
+
+class NotShared(GalleryError):
+    """No consent covers the exchange with other hospitals; nothing left the gallery."""
+
+    code = "not_shared"
+    http_status = 403
 
 
 class NotInGallery(GalleryError):

@@ -23,7 +23,7 @@ from gestalt_space.gallery.erasure.finishing import nobody_listens
 from gestalt_space.gallery.looking import Looking
 from gestalt_space.gallery.sharing import SharedDatabaseMixin
 from gestalt_space.gallery.trail import AuditTrailMixin
-from gestalt_space.match.match_mixin import MatchMixin
+from gestalt_space.match.site_mixin import SiteMixin
 
 
 class Gallery(
@@ -34,7 +34,7 @@ class Gallery(
     Looking,
     SharedDatabaseMixin,
     AuditTrailMixin,
-    MatchMixin,
+    SiteMixin,
 ):
     """The patients, photos and descriptors of one home. Threads can share it."""
 

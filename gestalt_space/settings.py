@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,7 @@ from pydantic_settings import (
 
 from gestalt_space.devices import Device, Precision
 from gestalt_space.errors import UsageError
+from gestalt_space.names import normal_name
 
 APP = "gestalt-space"
 
@@ -28,6 +29,15 @@ def settings_file() -> Path:
     """The TOML file that is read where it exists: `$GESTALT_SETTINGS`, else the user's own."""
     given = os.environ.get("GESTALT_SETTINGS")
     return Path(given) if given else platformdirs.user_config_path(APP) / "settings.toml"
+
+
+class SiteSettings(BaseModel):
+    """Another hospital's service: where it is, and the file with our token for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    address: str
+    token_file: Path | None = None
 
 
 class Settings(BaseSettings):
@@ -97,11 +107,54 @@ class Settings(BaseSettings):
         "patient if one of the gallery was matched. Nothing about the photos is "
         "recorded.",
     )
+    sites: dict[str, SiteSettings] = Field(
+        default_factory=dict,
+        description="Other hospitals that `gestalt match --ask NAME` and the page may ask. In the "
+        'file, a table `[sites.NAME]` for each, with `address = "https://…"` and `token_file = '
+        '"…"`; in the environment, JSON.',
+    )
+    site_token: SecretStr | None = Field(
+        default=None,
+        description="Token for the one hospital without a `token_file` that `--ask` names.",
+    )
+    site_timeout: float = Field(
+        default=5.0,
+        gt=0,
+        le=60,
+        description="Seconds to wait for the answers of other hospitals.",
+    )
+    site_consents: tuple[str, ...] = Field(
+        default=(),
+        description="Consents, as they stand in the gallery, that cover the exchange with other "
+        "hospitals: only these patients are compared when another hospital asks, and only these "
+        "patients of the gallery may be asked about elsewhere. Without any, no other hospital gets "
+        "an answer. In the environment, JSON.",
+    )
+    site_least_patients: int = Field(
+        default=5,
+        ge=1,
+        description="Fewest patients of a disorder or gene that another hospital is told about. "
+        "With 1, disorders with a single patient are answered, too: then the answer is about that "
+        "person.",
+    )
+    site_questions_per_day: int = Field(
+        default=200,
+        ge=1,
+        description="Number of questions that another hospital may ask in 24 hours.",
+    )
     busy_timeout: float = Field(
         default=30.0,
         ge=0,
         description="Seconds to wait if another process is writing to the database.",
     )
+
+    @field_validator("site_consents")
+    @classmethod
+    def _name_consents(cls, consents: tuple[str, ...]) -> tuple[str, ...]:
+        named = tuple(map(normal_name, consents))
+        if not all(named):
+            raise ValueError("a consent cannot be empty")
+        return named
 
     @field_validator("home", "models", "hpo_release", "cache")
     @classmethod

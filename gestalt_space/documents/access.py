@@ -17,7 +17,7 @@ class SessionDocument(Form):
     document: Literal["session"]
     version: Literal[1]
     user: str
-    role: Literal["reader", "contributor", "curator", "admin"]
+    role: Literal["site", "reader", "contributor", "curator", "admin"]
     by: Literal["this machine", "token", "password", "login"]
     csrf: str | None
 

@@ -22,6 +22,7 @@ from gestalt_space.documents.parts import (
     run_count_forms,
     run_form,
 )
+from gestalt_space.documents.sites import CombinedLineForm, SiteReplyForm
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded
@@ -136,7 +137,7 @@ class ProbePhotoForm(Form):
 
 class ProbeForm(Form):
     """A probe and its lines, which stand under what they are; the nearest first. `fused`: where
-    terms or an exome were given."""
+    terms or an exome were given; `sites`, `combined`: where other hospitals were asked."""
 
     photo: str
     error: ErrorForm | None
@@ -154,6 +155,8 @@ class ProbeForm(Form):
     patients: NotRequired[list[LineForm]]
     photos: NotRequired[list[ProbePhotoForm]]
     fused: NotRequired[FusedForm]
+    sites: NotRequired[list[SiteReplyForm]]
+    combined: NotRequired[list[CombinedLineForm]]
 
 
 class MatchDocument(Form):

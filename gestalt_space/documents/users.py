@@ -16,7 +16,7 @@ class UserForm(Form):
     """A user. `has_password`: false for one with tokens only."""
 
     name: str
-    role: Literal["reader", "contributor", "curator", "admin"]
+    role: Literal["site", "reader", "contributor", "curator", "admin"]
     has_password: bool
     is_disabled: bool
     created_at: str

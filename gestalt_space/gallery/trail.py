@@ -31,6 +31,8 @@ _COUNTED = {
     "numbers": ("wrong number", "wrong numbers"),
     "listed": ("patient listed", "patients listed"),
     "shown": ("face shown", "faces shown"),
+    "lines": ("line", "lines"),
+    "probes": ("probe", "probes"),
 }
 _SAID = {
     "photo": "photo",

@@ -19,6 +19,7 @@ from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.index.gpu import gpu_name, gpu_works
 from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.settings import Settings
+from gestalt_space.sites.checking import inspect_sites
 from gestalt_space.weights.manifest import InstalledModel
 from gestalt_space.weights.store import BUILTIN, ModelStore
 
@@ -53,6 +54,7 @@ def examine(settings: Settings) -> Iterator[CheckFinding]:
     yield _variants()
     yield from guarded("models", _models(settings))
     yield from inspect_gallery(settings, sample=0)
+    yield from inspect_sites(settings)
 
 
 def _libraries() -> CheckFinding:

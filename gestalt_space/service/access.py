@@ -41,6 +41,15 @@ class Principal:
     by: Literal["this machine", "token", "password", "login"]
     login: str = ""
 
+    def require_site(self) -> None:
+        """Raise `NotAllowed` for everybody who is not another hospital's service."""
+        if self.role != "site":
+            raise NotAllowed(
+                f"Only another hospital asks with a descriptor; {self.name} is {self.role}.",
+                "Ask with a photo. For another hospital: `gestalt user add NAME --role site "
+                "--tokens-only`.",
+            )
+
     def require(self, role: Role) -> None:
         """Raise `NotAllowed` where the role is lower than that."""
         if ROLES.index(self.role) < ROLES.index(role):

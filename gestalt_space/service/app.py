@@ -31,6 +31,7 @@ from gestalt_space.service.routers import (
     patients,
     published,
     session,
+    sites,
     users,
 )
 from gestalt_space.service.uploads import (
@@ -46,6 +47,7 @@ ROUTERS = (
     health.router,
     metrics.router,
     match.router,
+    sites.router,
     patients.router,
     corrections.router,
     erasures.router,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import ipaddress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
 from gestalt_space.devices import cores
+from gestalt_space.sites.site import is_loopback
 
 MEGABYTE = 2**20
 
@@ -60,11 +60,3 @@ class ServiceOptions:
         among them."""
         own = () if self.host in ("0.0.0.0", "::") else (self.host,)  # noqa: S104 - compared
         return ("localhost", "127.0.0.1", "[::1]", *own, *self.names)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine can reach an address."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
+from limits import RateLimitItemPerDay, RateLimitItemPerMinute
 
 from gestalt_space.errors import NotAllowed, NotAuthenticated
 from gestalt_space.home import Gallery
@@ -46,7 +47,8 @@ class Parts:
         self.options = options
         self.access = Access(gallery.database, options)
         self.places = Places(gallery)
-        self.rates = Rates(options.per_minute)
+        self.rates = Rates(RateLimitItemPerMinute(options.per_minute))
+        self.site_rates = Rates(RateLimitItemPerDay(gallery.settings.site_questions_per_day))
         self.workshop = Workshop(options.working_threads, options.waiting)
         self.measures = Measures(gallery, self.workshop)
         self.runner = Runner(gallery, backups=options.backups)
@@ -147,6 +149,14 @@ def _gallery_for(role: Role) -> Callable[[Parts, Principal], Awaitable[Gallery]]
     return acting
 
 
+async def _site_gallery(
+    parts: PartsOf, principal: Annotated[Principal, Depends(principal_of)]
+) -> Gallery:
+    principal.require_site()
+    parts.site_rates.check(principal.name)
+    return parts.gallery.acting_for(principal.name)
+
+
 PartsOf = Annotated[Parts, Depends(_parts)]
 Reader = Annotated[Principal, Depends(_with_role("reader"))]
 Contributor = Annotated[Principal, Depends(_with_role("contributor"))]
@@ -156,3 +166,5 @@ ContributorGallery = Annotated[Gallery, Depends(_gallery_for("contributor"))]
 CuratorGallery = Annotated[Gallery, Depends(_gallery_for("curator"))]
 AdminGallery = Annotated[Gallery, Depends(_gallery_for("admin"))]
 """The gallery, on behalf of somebody with that role."""
+SiteGallery = Annotated[Gallery, Depends(_site_gallery)]
+"""The gallery, on behalf of another hospital, whose question is counted."""

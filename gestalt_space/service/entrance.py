@@ -15,7 +15,9 @@ from gestalt_space.service.replies import Replies
 from gestalt_space.service.uploads import BodyCap
 
 LOGINS = ("/login", "/api/v1/session")
-"""Where somebody says who they are in what they send, which is small."""
+"""Where somebody says who they are in what they send."""
+SMALL = (*LOGINS, "/api/v1/descriptors/match")
+"""Where little is sent."""
 MOST_LET_GO = 32 * MEGABYTE
 """Bytes of a refused request that are taken and dropped."""
 
@@ -25,7 +27,7 @@ class Entrance:
 
     def __init__(self, app: ASGIApp, replies: Replies) -> None:
         self._app = app
-        self._logins = BodyCap(app, most=MEGABYTE)
+        self._capped = BodyCap(app, most=MEGABYTE)
         self._replies = replies
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,7 +37,7 @@ class Entrance:
             return
         path = scope["path"].removeprefix(scope.get("root_path", "").rstrip("/"))
         if scope["method"] == "POST" and path in LOGINS:
-            await self._logins(scope, receive, send)
+            await self._capped(scope, receive, send)
             return
         request = Request(scope)
         try:
@@ -45,7 +47,8 @@ class Entrance:
             answer = await self._replies.reply(request, error)
             await answer(scope, receive, send)
             return
-        await self._app(scope, receive, send)
+        app = self._capped if path in SMALL else self._app
+        await app(scope, receive, send)
 
 
 async def _let_go(receive: Receive) -> None:

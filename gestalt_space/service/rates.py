@@ -1,15 +1,16 @@
-"""How many requests one asker may make in a minute."""
+"""How many requests one asker may make in a minute or a day."""
 
 from __future__ import annotations
 
 import time
 
-from limits import RateLimitItemPerMinute
+from limits import RateLimitItem
 from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 
 from gestalt_space.errors import TooManyRequests
 
+_MINUTE = 60
 STEP = 1.0
 """Seconds by which the clock of the system may differ from a steady one, and is not set anew."""
 
@@ -21,8 +22,8 @@ class Rates:
     of a time that is yet to come, somebody would have to wait for it.
     """
 
-    def __init__(self, per_minute: int) -> None:
-        self._limit = RateLimitItemPerMinute(per_minute)
+    def __init__(self, limit: RateLimitItem) -> None:
+        self._limit = limit
         self._begin()
 
     def check(self, key: str) -> None:
@@ -34,8 +35,8 @@ class Rates:
             return
         reset, _ = limiter.get_window_stats(self._limit, key)
         raise TooManyRequests(
-            f"More than {self._limit.amount:,} requests in a minute.",
-            "Wait a moment.",
+            f"More than {self._limit.amount:,} requests in a {self._limit.GRANULARITY.name}.",
+            "Wait a moment." if self._limit.get_expiry() <= _MINUTE else "Ask again later.",
             max(1.0, reset - time.time()),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
@@ -12,6 +12,9 @@ from gestalt_space.service.questions import MOST_LINES
 
 MOST_NAMES = 1000
 MOST_DAYS = 3650
+MOST_SITE_LINES = 100
+MOST_DESCRIPTOR = 2**18
+"""Characters of a descriptor in base64: about 49,000 numbers."""
 _LAST = 2**53
 
 
@@ -126,6 +129,16 @@ class PatientQuestion(Body):
     sex: Text | None = None
     age: Text | None = None
     ancestry: Text | None = None
+
+
+class DescriptorQuestion(Body):
+    """What another hospital asks. `space`: the fingerprint of the descriptor's space; `descriptor`:
+    its float32 numbers, little-endian, in base64."""
+
+    space: Sha256
+    descriptor: Annotated[str, Field(max_length=MOST_DESCRIPTOR)]
+    by: Literal["disorder", "gene"] = "disorder"
+    top: Annotated[int, Field(ge=1, le=MOST_SITE_LINES)] = 10
 
 
 class SpaceChoice(Body):

@@ -15,7 +15,7 @@ from gestalt_space.errors import UserError
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.service_tables import ApiToken, LoginSession, User
 
-Role = Literal["reader", "contributor", "curator", "admin"]
+Role = Literal["site", "reader", "contributor", "curator", "admin"]
 _SEEN_EVERY = timedelta(minutes=1)
 """How exact the times of last use are: a request must not cost a write."""
 

@@ -268,6 +268,12 @@ def is_consenting(session: Session, patient: int) -> bool:
     return session.scalar(query) is not None
 
 
+def consent_counts(session: Session) -> dict[str, int]:
+    """How many patients have each consent that is stated."""
+    query = sa.select(t.Patient.consent, sa.func.count()).group_by(t.Patient.consent)
+    return {text: count for text, count in session.execute(query) if text is not None}
+
+
 def named_faces(session: Session, faces: Collection[int]) -> list[tuple[int, str, str]]:
     """Those of some faces that are there, as `faces_without` lists them."""
     found: list[tuple[int, str, str]] = []

@@ -12,8 +12,9 @@ from sqlalchemy.orm import Mapped, mapped_column
 from gestalt_space.store.base import Base
 from gestalt_space.store.columns import Key, Moment, Text, text_of
 
-ROLES = ("reader", "contributor", "curator", "admin")
-"""Each may do what the ones before it may."""
+ROLES = ("site", "reader", "contributor", "curator", "admin")
+"""Each may do what the ones before it may, but for `site`: another hospital's service, which asks
+with descriptors, as nobody else may, and may do nothing else."""
 STATES = ("queued", "running", "done", "failed", "cancelled")
 
 

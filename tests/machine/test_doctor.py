@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 from collections.abc import Callable
@@ -15,11 +16,12 @@ from gestalt_space.machine import doctor
 from gestalt_space.machine.doctor import CheckFinding, examine
 from gestalt_space.settings import Settings, load_settings
 from gestalt_space.store.migrating import REVISION
+from gestalt_space.types import PhotoRecord
 from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manifest
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.classifiers.test_opening import facts_of, layers_of, write_folder
-from tests.galleries import fill_once, make_home, row
+from tests.galleries import fill_once, make_home, open_gallery, row
 from tests.phenotype.made import parsed_release
 from tests.prepared import Prepared
 
@@ -97,6 +99,28 @@ def test_an_empty_gallery_is_worth_a_note(settings: Settings) -> None:
 def test_the_built_in_detector_is_one(filled: Path, settings: Settings) -> None:
     assert failing(settings) == set()
     assert "detector (builtin)" in found(settings)["model builtin"].detail
+
+
+def test_other_hospitals_are_looked_at_where_there_are_some(
+    filled: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not any("hospital" in subject for subject in found(load_settings(home)))
+    token = tmp_path / "b.token"
+    token.touch(0o600)
+    token.write_text("gestalt_secret")
+    site = {"address": "https://b.example", "token_file": str(token)}
+    monkeypatch.setenv("GESTALT_SITES", json.dumps({"b": site}))
+    monkeypatch.setenv("GESTALT_SITE_CONSENTS", '["Research"]')
+    findings = found(load_settings(home))
+    assert findings["hospital b"].detail == "may be asked at https://b.example"
+    assert findings["other hospitals"].state == "note", "no patient has this consent"
+    monkeypatch.setenv("GESTALT_SITES", json.dumps({"b": site | {"address": "x"}}))
+    assert failing(load_settings(home)) == {"hospital b"}
+    with open_gallery(home) as gallery:
+        gallery.set_facts(PhotoRecord("", "P0", consent="research"))
+    findings = found(load_settings(home))
+    assert findings["other hospitals"].detail == "1 patient with a consent of `site_consents`"
+    assert "gestalt_secret" not in str(findings)
 
 
 def test_no_models_fail_with_the_next_command(tmp_path: Path, no_builtin: None) -> None:

@@ -6,6 +6,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from limits import RateLimitItemPerMinute
 
 from gestalt_space.errors import NotAuthenticated, TooManyRequests
 from gestalt_space.home import Gallery
@@ -59,7 +60,7 @@ def test_a_token_expires_by_the_clock(gallery: Gallery, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("by", [3600.0, -3600.0])
 def test_nobody_waits_for_a_time_that_was(monkeypatch: pytest.MonkeyPatch, by: float) -> None:
-    rates, clock = Rates(2), time.time
+    rates, clock = Rates(RateLimitItemPerMinute(2)), time.time
     rates.check("anna")
     rates.check("anna")
     with pytest.raises(TooManyRequests) as refused:

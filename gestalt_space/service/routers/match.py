@@ -23,7 +23,8 @@ from gestalt_space.gallery.opened import photo_limits
 from gestalt_space.gallery.pipeline import PhotoSource, every_face
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
-from gestalt_space.service.dependencies import PartsOf, ReaderGallery
+from gestalt_space.service.asking import Answered, AskedSiteNames, sites_for, with_sites
+from gestalt_space.service.dependencies import PartsOf, Reader, ReaderGallery
 from gestalt_space.service.hints import text_in_fields
 from gestalt_space.service.patient_details import DetailsOf, PatientDetails
 from gestalt_space.service.questions import Asked
@@ -42,22 +43,25 @@ FaceNumber = Annotated[int | None, Form(ge=1, description="Which face, from the 
 @router.post("/match", response_model=MatchDocument)
 async def match(
     gallery: ReaderGallery,
+    principal: Reader,
     parts: PartsOf,
     question: Asked,
     details: DetailsOf,
     photo: Photos,
     as_one: Annotated[bool, Form(description="The photos are of one patient.")] = False,
     face: FaceNumber = None,
+    ask: AskedSiteNames = [],  # noqa: B006 - FastAPI copies it
 ) -> DocumentReply:
     """Rank the gallery's disorders, genes or patients for each photo, or for all as one."""
+    sites = sites_for(principal, gallery, ask, question)
     sources = await photo_sources(photo, face=face)
     if details.is_any:
-        document = await parts.workshop.work(
+        answered = await parts.workshop.work(
             matched_with_details, gallery, sources, question, details, as_one=as_one
         )
     else:
-        document = await parts.workshop.work(matched, gallery, sources, question, as_one=as_one)
-    return DocumentReply(document)
+        answered = await parts.workshop.work(matched, gallery, sources, question, as_one=as_one)
+    return DocumentReply(await with_sites(answered, sites))
 
 
 @router.post("/evidence", response_model=EvidenceDocument)
@@ -104,13 +108,15 @@ async def faces(gallery: ReaderGallery, parts: PartsOf, photo: Photos) -> Docume
 
 def matched(
     gallery: Gallery, sources: list[PhotoSource], question: Question, *, as_one: bool
-) -> MatchDocument:
+) -> Answered:
     """The answer to a match, as `gestalt match --json` gives it."""
     here = gallery.pinned()
     view = here.view(question)
-    matches = list(here.match(sources, question, as_one=as_one, view=view))
+    probes = [one for batch in here.probes(sources, as_one=as_one) for one in batch]
+    view, matches = here.answer(probes, question, view)
     encoded, calibration = here.encoded(state=view.state), here.calibration(view.state)
-    return match_document(here.space, view, matches, encoded, calibration)
+    document = match_document(here.space, view, matches, encoded, calibration)
+    return Answered(document, here, probes, matches, question)
 
 
 def matched_with_details(
@@ -120,7 +126,7 @@ def matched_with_details(
     details: PatientDetails,
     *,
     as_one: bool,
-) -> MatchDocument:
+) -> Answered:
     """The answer to a match with terms, a phenopacket or a VCF, as `gestalt match --json` gives
     it."""
     check_question(question, 1 if as_one else len(sources))
@@ -140,7 +146,7 @@ def matched_with_details(
         if fused["exome"] is not None:
             fused["exome"]["notes"] = list(map(text_in_fields, fused["exome"]["notes"]))
         document["probes"][0]["fused"] = fused
-    return document
+    return Answered(document, here, probes, [match], asked)
 
 
 def explained(

@@ -24,6 +24,7 @@ from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.phenotype.release import installed_ontology
+from gestalt_space.service.asking import AskedSiteNames, sites_for, with_sites
 from gestalt_space.service.configuration import MEGABYTE
 from gestalt_space.service.patient_details import MOST_VCF_BYTES, DetailsOf, PatientDetails
 from gestalt_space.service.questions import Asked
@@ -37,6 +38,7 @@ from gestalt_space.service.web.finding import ShownFaces, shown_faces
 from gestalt_space.service.web.page import Page, ReaderPage
 from gestalt_space.service.web.report import nearest_pictures, probe_pictures
 from gestalt_space.service.web.terms import Term, chosen_terms, further_terms, term_picture, terms
+from gestalt_space.sites.site import Site
 from gestalt_space.store.people import By
 from gestalt_space.types import Face
 
@@ -51,13 +53,14 @@ _A_DAY = {"Cache-Control": "private, max-age=86400"}
 @dataclass(frozen=True, slots=True)
 class FilledForm:
     """What somebody asks: photos, a question about them, the terms that they noted, and what else
-    they say of the patient, with these terms."""
+    they say of the patient, with these terms; `sites`: other hospitals to ask."""
 
     sources: list[PhotoSource]
     question: Question
     noted: list[Term]
     details: PatientDetails
     as_one: bool
+    sites: tuple[Site, ...]
 
 
 async def _filled_form(
@@ -69,12 +72,14 @@ async def _filled_form(
     found: Annotated[list[Json[ShownFaces | None]], Form()] = [],  # noqa: B006
     term: Annotated[list[str], Form()] = [],  # noqa: B006
     as_one: Annotated[bool, Form()] = False,
+    ask: AskedSiteNames = [],  # noqa: B006
 ) -> FilledForm:
+    sites = sites_for(page.reader, page.gallery, ask, question)
     noted = chosen_terms(term, page.language)
     before = [one.found() if one else None for one in found]
     sources = _with_faces(await photo_sources(photo), face, before)
     told = replace(details, hpo=tuple(one.id for one in noted))
-    return FilledForm(sources, question, noted, told, as_one)
+    return FilledForm(sources, question, noted, told, as_one, sites)
 
 
 Filled = Annotated[FilledForm, Depends(_filled_form)]
@@ -109,6 +114,7 @@ def ask(page: ReaderPage) -> Response:
         release=ontology.release if ontology else None,
         reads_vcf=find_spec("cyvcf2") is not None,
         most_vcf=MOST_VCF_BYTES // MEGABYTE,
+        sites=list(page.gallery.settings.sites),
     )
 
 
@@ -186,12 +192,11 @@ def term_face(_: ReaderPage, term: str) -> Response:
 
 async def _answered(page: Page, form: FilledForm) -> MatchDocument:
     work, asked = page.parts.workshop.work, (page.gallery, form.sources, form.question)
-    document: MatchDocument
     if _is_fused(form):
-        document = await work(matched_with_details, *asked, form.details, as_one=form.as_one)
+        answered = await work(matched_with_details, *asked, form.details, as_one=form.as_one)
     else:
-        document = await work(matched, *asked, as_one=form.as_one)
-    return document
+        answered = await work(matched, *asked, as_one=form.as_one)
+    return await with_sites(answered, form.sites)
 
 
 def _is_fused(form: FilledForm) -> bool:

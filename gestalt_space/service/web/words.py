@@ -54,6 +54,9 @@ ERRORS: dict[str, str] = {
         "This patient's consent is withdrawn: nothing is added, shown or matched."
     ),
     "consent_returns": N_("This would give withdrawn consent back. Confirm it if that is right."),
+    "not_shared": N_(
+        "No consent covers the exchange with other hospitals. Nothing was sent or answered."
+    ),
     "not_in_gallery": N_("This patient or photo is not in the gallery, or not any more."),
     "changed_meanwhile": N_(
         "Somebody else changed this patient in the meantime. Load the page again."
@@ -107,7 +110,7 @@ SCRIPT_WORDS: dict[str, str] = {
 }
 """What scripts write, by a key of theirs; `{name}` stands for a value."""
 
-ROLE_NAMES = (N_("reader"), N_("contributor"), N_("curator"), N_("admin"))
+ROLE_NAMES = (N_("site"), N_("reader"), N_("contributor"), N_("curator"), N_("admin"))
 """Roles, which templates look up by name."""
 
 AGGREGATION_NAMES: dict[str, str] = {
@@ -132,6 +135,9 @@ ACTIONS: dict[str, str] = {
     "erase": N_("erased"),
     "look": N_("looked at"),
     "match": N_("compared"),
+    "answer": N_("another hospital answered"),
+    "ask": N_("other hospitals asked"),
+    "asked": N_("answers of other hospitals"),
     "export": N_("exported"),
     "import": N_("imported"),
     "backup": N_("backup made"),

@@ -18,6 +18,7 @@ ROUTES: dict[tuple[str, str], Role | None] = {
     ("POST", "/api/v1/session"): None,
     ("GET", "/api/v1/session"): "reader",
     ("DELETE", "/api/v1/session"): "reader",
+    ("POST", "/api/v1/descriptors/match"): "site",
     ("POST", "/api/v1/match"): "reader",
     ("POST", "/api/v1/evidence"): "reader",
     ("POST", "/api/v1/faces"): "reader",

@@ -1,0 +1,1 @@
+"""Other hospitals: they are asked with a descriptor alone, and their lines stand beside ours."""
