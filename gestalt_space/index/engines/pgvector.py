@@ -1,0 +1,555 @@
+"""The extension pgvector of a PostgreSQL server, in the database that has the gallery.
+
+A schema of its own holds one table a space, and which change each follows; nothing of it is in the
+gallery's own tables. Numbers are kept in half precision, and searched by a graph (HNSW), which
+takes `MOST_NUMBERS` at the most: longer descriptors are kept in parts of equal length, each with a
+graph of its own, and a row is a candidate by any of them.
+
+To put a row into a large graph takes longer than all else. So rows that came after the graph was
+made are `fresh`: they are in none, and each search compares all of them. When they are `MOST_FRESH`
+they are put in together.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+from numpy.typing import NDArray
+
+from gestalt_space.errors import (
+    EngineAway,
+    EngineError,
+    EngineFull,
+    EngineUnsuitable,
+    GestaltError,
+    UsageError,
+)
+from gestalt_space.index.engines.contract import (
+    EVERY_ROW,
+    NOTHING,
+    CollectionPlace,
+    EngineFilter,
+    EngineHits,
+    EnginePosition,
+    EngineRows,
+)
+from gestalt_space.types import Ids
+
+INSTALL = "pip install 'gestalt-space[pgvector]'"
+OLDEST = (0, 8)
+"""The first version that goes on searching where a filter lets few rows through."""
+MOST_NUMBERS = 4_000
+"""Of a half-precision vector in a graph."""
+LINKS, BREADTH = 16, 64
+"""Of each row in the graph, and of the search for them when it is put in."""
+BREADTHS = (100, 1_000)
+"""Of a search, at the least and at the most; the server allows no more."""
+MOST_FRESH = 20_000
+"""Rows that are in no graph: a search compares as many in about 10 ms."""
+MADE_ANEW = 0.25
+"""Share of all rows from which on it is faster to make the graphs anew than to put them in."""
+LOOKED_AT = 40
+"""So many rows may be looked at for each that is wanted, where a filter keeps others out."""
+SERVER_MEMORY = 4 * 2**20
+"""KiB that the server may use at the most to make a graph; less where the rows need less."""
+_KIB_OF_A_ROW = 1.0
+"""What a row takes in the graph beside its numbers, while it is made."""
+_BATCH = 5_000
+
+_AGAIN = "Run the same command again."
+_SYNC = "Run `gestalt index engine sync pgvector`, or leave out --index."
+_CREATE = "Ask the server's administrator to run in this database: CREATE EXTENSION vector;"
+
+
+class PgvectorEngine:
+    """The collection of a space in a PostgreSQL database.
+
+    `place`: its address is that of the gallery's database. Raises `UsageError` where it is none of
+    PostgreSQL, or a package is missing.
+    """
+
+    name = "pgvector"
+    tolerance = 2e-3
+
+    def __init__(self, place: CollectionPlace) -> None:
+        self._space, self._dim = place.space, place.dim
+        self._parts = _parts_of(place.dim)
+        self._engine = _engine_of(place.address)
+        self._table = f"rows_{place.space[:16]}"
+        self._schema: str | None = None
+
+    def position(self) -> EnginePosition | None:
+        """What the collection knows; None where there is none."""
+        with self._reading() as connection:
+            return self._position(connection) if connection is not None else None
+
+    def create(self) -> None:
+        """Make the collection, and with the first one the schema and the extension."""
+        with self._mapped(), self._engine.begin() as connection:
+            _take_lock(connection, "gestalt pgvector")
+            self._require_extension(connection)
+            schema = self._own_schema(connection)
+            if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": schema}) is None:
+                connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
+            self._set_path(connection, schema)
+            connection.exec_driver_sql(
+                "CREATE TABLE IF NOT EXISTS collection (space text PRIMARY KEY, dim int NOT NULL, "
+                "sequence bigint NOT NULL, epoch bigint NOT NULL, rows bigint NOT NULL)"
+            )
+            if self._position(connection) is not None:
+                self._check(connection)
+                return
+            parts = ", ".join(f"part{n} halfvec({size}) NOT NULL" for n, size in self._numbered)
+            connection.exec_driver_sql(
+                f"CREATE TABLE {self._table} (id bigint PRIMARY KEY, patient bigint NOT NULL, "
+                f"age float8, site bigint NOT NULL, fresh bool NOT NULL, {parts})"
+            )
+            connection.exec_driver_sql(f"CREATE INDEX ON {self._table} (patient)")
+            connection.exec_driver_sql(f"CREATE INDEX ON {self._table} (id) WHERE fresh")
+            connection.exec_driver_sql(
+                "INSERT INTO collection VALUES (%s, %s, %s, 0, 0)",
+                (self._space, self._dim, NOTHING),
+            )
+
+    def add(self, rows: EngineRows) -> None:
+        """Keep rows, in the place of those with the same identifiers."""
+        for start in range(0, len(rows.ids), _BATCH):
+            with self._writing() as connection:
+                self._add(connection, rows, slice(start, start + _BATCH))
+
+    def correct(self, ids: Ids, ages: NDArray[np.float64], sites: Ids) -> None:
+        """Other ages and sites."""
+        with self._writing() as connection:
+            connection.exec_driver_sql(
+                f"UPDATE {self._table} SET age = new.age, site = new.site "  # noqa: S608
+                "FROM unnest(%s::bigint[], %s::float8[], %s::bigint[]) new (id, age, site) "
+                f"WHERE {self._table}.id = new.id",
+                (ids.tolist(), [_known(age) for age in ages.tolist()], sites.tolist()),
+            )
+
+    def remove(self, ids: Ids) -> None:
+        """Take rows out."""
+        with self._writing() as connection:
+            gone = self._delete(connection, ids)
+            self._count(connection, -gone)
+
+    def wipe(self) -> None:
+        """Write the table and its graphs anew; the table is locked meanwhile."""
+        with self._mapped():
+            with self._engine.begin() as connection:
+                table = f"{self._check(connection)}.{self._table}"
+                memory, workers = self._building(connection, self._rows(connection))
+            direct = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+            with direct.connect() as connection:
+                connection.exec_driver_sql(f"SET maintenance_work_mem = '{memory}kB'")
+                connection.exec_driver_sql(f"SET max_parallel_maintenance_workers = {workers}")
+                try:
+                    _write_anew(connection, table)
+                finally:
+                    # Not to be lent again with these.
+                    connection.invalidate()
+
+    def settle(self, sequence: int, epoch: int) -> None:
+        """Make the graphs where there are none, and note the position."""
+        with self._writing() as connection:
+            self._build(connection)
+            connection.exec_driver_sql(
+                "UPDATE collection SET sequence = %s, epoch = %s WHERE space = %s",
+                (sequence, epoch, self._space),
+            )
+
+    def ids(self) -> Ids:
+        """The identifiers of all rows, ascending."""
+        with self._writing() as connection:
+            found = connection.exec_driver_sql(f"SELECT id FROM {self._table}")  # noqa: S608
+            return np.sort(np.fromiter(found.scalars(), dtype=np.int64))
+
+    def nearest(
+        self, probe: NDArray[np.float32], count: int, among: EngineFilter = EVERY_ROW
+    ) -> EngineHits:
+        """The rows near to a probe, by any of the graphs."""
+        parts = [_text(part) for part in np.split(probe, np.cumsum(self._parts)[:-1])]
+        similarity = " + ".join(f"-(part{n} <#> %s::halfvec)" for n in range(len(parts)))
+        fits, values = _conditions(among)
+        # Of those in no graph the similarity itself says which are near.
+        orders: list[tuple[str, str, tuple[str, ...]]] = [("fresh", "2 DESC", ())]
+        orders += [
+            ("NOT fresh", f"part{n} <#> %s::halfvec", (part,)) for n, part in enumerate(parts)
+        ]
+        found: dict[int, float] = {}
+        with self._writing() as connection:
+            self._widen(connection, count)
+            for which, order, by in orders:
+                query = (
+                    f"SELECT id, {similarity} FROM {self._table} WHERE {which}{fits} "  # noqa: S608
+                    f"ORDER BY {order} LIMIT {int(count)}"
+                )
+                rows = connection.exec_driver_sql(query, (*parts, *values, *by))
+                found |= {key: near for key, near in rows}  # noqa: C416 - rows are no pairs
+        best = sorted(found.items(), key=lambda one: -one[1])[:count]
+        return EngineHits(
+            np.array([key for key, _ in best], dtype=np.int64),
+            np.array([similarity for _, similarity in best], dtype=np.float64),
+        )
+
+    def drop(self) -> None:
+        """Delete the collection."""
+        with self._mapped(), self._engine.begin() as connection:
+            schema = self._own_schema(connection)
+            if connection.scalar(_TABLE_THERE, {"t": f"{schema}.collection"}) is None:
+                return
+            self._set_path(connection, schema)
+            connection.exec_driver_sql(f"DROP TABLE IF EXISTS {self._table}")
+            connection.exec_driver_sql("DELETE FROM collection WHERE space = %s", (self._space,))
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    @property
+    def _numbered(self) -> list[tuple[int, int]]:
+        return list(enumerate(self._parts))
+
+    def _add(self, connection: sa.Connection, rows: EngineRows, some: slice) -> None:
+        from pgvector import HalfVector
+        from pgvector.psycopg import register_vector
+
+        replaced = self._delete(connection, rows.ids[some])
+        driver: Any = connection.connection.driver_connection
+        register_vector(driver)
+        halves = rows.vectors[some].astype(np.float16)
+        parts = np.split(halves, np.cumsum(self._parts)[:-1], axis=1)
+        names = ", ".join(f"part{n}" for n in range(len(parts)))
+        facts = zip(
+            *(values[some].tolist() for values in (rows.ids, rows.patients, rows.ages, rows.sites)),
+            strict=True,
+        )
+        names = f"id, patient, age, site, fresh, {names}"
+        is_fresh = self._has_graphs(connection)
+        into = f"COPY {self._table} ({names}) FROM STDIN (FORMAT BINARY)"
+        with driver.cursor() as cursor, cursor.copy(into) as copy:
+            copy.set_types(["int8", "int8", "float8", "int8", "bool", *["halfvec"] * len(parts)])
+            for place, (key, patient, age, site) in enumerate(facts):
+                vectors = [HalfVector(part[place]) for part in parts]
+                copy.write_row((key, patient, _known(age), site, is_fresh, *vectors))
+        self._count(connection, len(halves) - replaced)
+
+    def _delete(self, connection: sa.Connection, ids: Ids) -> int:
+        query = f"DELETE FROM {self._table} WHERE id = ANY(%s)"  # noqa: S608 - a name of our own
+        return connection.exec_driver_sql(query, (ids.tolist(),)).rowcount
+
+    def _count(self, connection: sa.Connection, more: int) -> None:
+        connection.exec_driver_sql(
+            "UPDATE collection SET rows = rows + %s WHERE space = %s", (more, self._space)
+        )
+
+    def _build(self, connection: sa.Connection) -> None:
+        """The graphs, where there are none yet, or where too many rows are in none."""
+        rows = self._rows(connection)
+        fresh = self._count_fresh(connection) if self._has_graphs(connection) else rows
+        if fresh < MOST_FRESH and self._has_graphs(connection):
+            return
+        is_anew = fresh >= MADE_ANEW * rows
+        if is_anew:
+            for name in self._graphs:
+                connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+        connection.exec_driver_sql(
+            f"UPDATE {self._table} SET fresh = false WHERE fresh"  # noqa: S608 - a name of our own
+        )
+        if is_anew:
+            self._make_graphs(connection, rows)
+        connection.exec_driver_sql(f"ANALYZE {self._table}")
+
+    def _make_graphs(self, connection: sa.Connection, rows: int) -> None:
+        memory, workers = self._building(connection, rows)
+        connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{memory}kB'")
+        connection.exec_driver_sql(f"SET LOCAL max_parallel_maintenance_workers = {workers}")
+        for number, name in enumerate(self._graphs):
+            connection.exec_driver_sql(
+                f"CREATE INDEX {name} ON {self._table} USING hnsw (part{number} halfvec_ip_ops) "
+                f"WITH (m = {LINKS}, ef_construction = {BREADTH}) WHERE NOT fresh"
+            )
+
+    @property
+    def _graphs(self) -> list[str]:
+        return [f"{self._table}_graph{number}" for number, _ in self._numbered]
+
+    def _has_graphs(self, connection: sa.Connection) -> bool:
+        return connection.scalar(_TABLE_THERE, {"t": self._graphs[-1]}) is not None
+
+    def _count_fresh(self, connection: sa.Connection) -> int:
+        query = f"SELECT count(*) FROM {self._table} WHERE fresh"  # noqa: S608 - our own name
+        return int(connection.exec_driver_sql(query).scalar() or 0)
+
+    def _building(self, connection: sa.Connection, rows: int) -> tuple[int, int]:
+        """KiB of memory and the processes that the server is to make a graph with."""
+        given = connection.scalar(
+            sa.text("SELECT setting::bigint FROM pg_settings WHERE name = 'maintenance_work_mem'")
+        )
+        wanted = int(rows * (2 * max(self._parts) / 1024 + _KIB_OF_A_ROW))
+        most = connection.scalar(sa.text("SELECT current_setting('max_worker_processes')::int"))
+        return max(int(given or 0), min(wanted, SERVER_MEMORY)), max(0, int(most or 0) - 1)
+
+    def _widen(self, connection: sa.Connection, count: int) -> None:
+        least, most = BREADTHS
+        settings = {
+            "hnsw.ef_search": min(most, max(least, count)),
+            "hnsw.iterative_scan": "relaxed_order",
+            "hnsw.max_scan_tuples": max(20_000, LOOKED_AT * count),
+            "hnsw.scan_mem_multiplier": 8,
+            "jit": "off",
+        }
+        calls = ", ".join(f"set_config('{name}', '{to}', true)" for name, to in settings.items())
+        connection.exec_driver_sql(f"SELECT {calls}")
+
+    def _position(self, connection: sa.Connection) -> EnginePosition | None:
+        row = connection.exec_driver_sql(
+            "SELECT dim, sequence, epoch, rows FROM collection WHERE space = %s", (self._space,)
+        ).first()
+        return None if row is None else EnginePosition(self._space, *tuple(row))
+
+    def _rows(self, connection: sa.Connection) -> int:
+        position = self._position(connection)
+        return 0 if position is None else position.rows
+
+    def _check(self, connection: sa.Connection) -> str:
+        """The schema of the collection, in force. Raises `EngineUnsuitable` where it is not there,
+        or of another dimension."""
+        schema = self._own_schema(connection)
+        there = connection.scalar(_TABLE_THERE, {"t": f"{schema}.collection"}) is not None
+        if there:
+            self._set_path(connection, schema)
+        position = self._position(connection) if there else None
+        if position is None:
+            raise EngineUnsuitable("pgvector has no descriptors of this space.", _SYNC)
+        if position.dim != self._dim:
+            raise EngineUnsuitable(
+                f"The descriptors in pgvector have {position.dim:,} numbers, those of this space "
+                f"{self._dim:,}.",
+                "Run `gestalt index engine remove pgvector`, and add it again.",
+            )
+        return schema
+
+    def _own_schema(self, connection: sa.Connection) -> str:
+        if self._schema is None:
+            current = connection.scalar(sa.text("SELECT current_schema()")) or "public"
+            name = "gestalt" if current == "public" else str(current)
+            self._schema = connection.dialect.identifier_preparer.quote(f"{name[:54]}_pgvector")
+        return self._schema
+
+    def _set_path(self, connection: sa.Connection, schema: str) -> None:
+        """Its own schema, and that in which the extension is."""
+        connection.execute(_SET_PATH, {"s": schema})
+
+    def _require_extension(self, connection: sa.Connection) -> None:
+        there = sa.text("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
+        version = connection.scalar(there)
+        if version is None:
+            known = sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
+            if not connection.scalar(known):
+                raise EngineUnsuitable(
+                    "The database server does not have the extension pgvector.",
+                    "Ask its administrator to install pgvector 0.8 or newer (on Debian, a package "
+                    "such as postgresql-16-pgvector), and then to run in this database: CREATE "
+                    "EXTENSION vector;",
+                )
+            try:
+                with connection.begin_nested():
+                    connection.exec_driver_sql("CREATE EXTENSION vector")
+            except sa.exc.ProgrammingError as error:
+                raise EngineUnsuitable(
+                    f"The extension pgvector cannot be created: {_reason(error)}.", _CREATE
+                ) from error
+            version = connection.scalar(there)
+        numbers = tuple(int(one) for one in re.findall(r"\d+", str(version))[:2])
+        if numbers < OLDEST:
+            raise EngineUnsuitable(
+                f"The server has pgvector {version}; version 0.8 or newer is needed.",
+                "Ask its administrator to install a newer one, and to run in this database: ALTER "
+                "EXTENSION vector UPDATE;",
+            )
+
+    @contextmanager
+    def _reading(self) -> Iterator[sa.Connection | None]:
+        """A transaction; None where nothing was ever made."""
+        with self._mapped(), self._engine.begin() as connection:
+            schema = self._own_schema(connection)
+            if connection.scalar(_TABLE_THERE, {"t": f"{schema}.collection"}) is None:
+                yield None
+            else:
+                self._set_path(connection, schema)
+                yield connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sa.Connection]:
+        """A transaction on the collection. Raises `EngineUnsuitable` where it is not there."""
+        with self._mapped(), self._engine.begin() as connection:
+            self._check(connection)
+            yield connection
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        import psycopg
+
+        try:
+            yield
+        except sa.exc.DBAPIError as error:
+            raise _failure(error.orig or error) from error
+        except psycopg.Error as error:
+            raise _failure(error) from error
+
+
+_TABLE_THERE = sa.text("SELECT to_regclass(:t)")
+_EXTENSION_SCHEMA = (
+    "SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n "
+    "ON n.oid = e.extnamespace WHERE extname = 'vector'"
+)
+_SET_PATH = sa.text(
+    "SELECT set_config('search_path', "
+    f"concat_ws(', ', CAST(:s AS text), ({_EXTENSION_SCHEMA})), true)"
+)
+
+
+def _engine_of(address: str) -> sa.Engine:
+    url = sa.make_url(address)
+    if not url.drivername.startswith("postgres"):
+        raise UsageError(
+            "pgvector searches a gallery on a PostgreSQL server; this one is a SQLite file.",
+            "Move the gallery to PostgreSQL (docs/backups.md), or use another engine.",
+        )
+    try:
+        import pgvector  # noqa: F401
+        import psycopg  # noqa: F401
+    except ImportError as error:
+        raise UsageError("The packages for pgvector are not installed.", INSTALL) from error
+    return sa.create_engine(
+        url.set(drivername="postgresql+psycopg"),
+        connect_args={"connect_timeout": "10", "application_name": "gestalt"},
+        pool_pre_ping=True,
+        use_native_hstore=False,
+    )
+
+
+def _parts_of(dim: int) -> list[int]:
+    """The lengths of the parts of a descriptor: as few as may be, and as equal."""
+    count = -(-dim // MOST_NUMBERS)
+    return [dim // count + (number < dim % count) for number in range(count)]
+
+
+def _text(vector: NDArray[np.float32]) -> str:
+    return f"[{','.join(map(str, vector.astype(np.float16).tolist()))}]"
+
+
+def _known(age: float) -> float | None:
+    return None if np.isnan(age) else age
+
+
+def _conditions(among: EngineFilter) -> tuple[str, tuple[object, ...]]:
+    """Which rows fit, as SQL behind another condition, and its values."""
+    parts: list[str] = []
+    values: list[object] = []
+    ages: list[str] = []
+    if among.ages is not None:
+        ages.append("age BETWEEN %s AND %s")
+        values += among.ages
+    if among.unknown_age:
+        ages.append("age IS NULL")
+    if ages:
+        parts.append(f"({' OR '.join(ages)})")
+    for text, keys in (
+        ("site = ANY(%s)", among.sites),
+        ("patient = ANY(%s)", among.patients),
+        ("NOT patient = ANY(%s)", among.without),
+    ):
+        if keys is not None:
+            parts.append(text)
+            values.append(keys.tolist())
+    return "".join(f" AND {part}" for part in parts), tuple(values)
+
+
+def _take_lock(connection: sa.Connection, name: str) -> None:
+    connection.execute(sa.text("SELECT pg_advisory_xact_lock(hashtext(:n))"), {"n": name})
+
+
+def _write_anew(connection: sa.Connection, table: str) -> None:
+    """Without the rows that were deleted. Raises `EngineError` where an older transaction may still
+    see them."""
+    left = 0
+
+    def note(diagnostic: Any) -> None:
+        nonlocal left
+        # "0 dead row versions cannot be removed yet", in the language of the server.
+        if number := re.match(r"\D*(\d+)", diagnostic.message_detail or ""):
+            left += int(number[1])
+
+    driver: Any = connection.connection.driver_connection
+    driver.add_notice_handler(note)
+    try:
+        connection.exec_driver_sql(f"VACUUM (FULL, ANALYZE, VERBOSE) {table}")
+    finally:
+        driver.remove_notice_handler(note)
+    if left:
+        raise EngineError(
+            f"{left:,} deleted rows are still in pgvector's table: an older transaction may still "
+            "see them.",
+            _AGAIN,
+        )
+
+
+def _reason(error: BaseException) -> str:
+    lines = [line.strip() for line in str(getattr(error, "orig", error)).splitlines()]
+    return next((line for line in lines if line), type(error).__name__).rstrip(".")
+
+
+_FAILURES: Sequence[tuple[str, Callable[[str], GestaltError]]] = (
+    (
+        "53100",
+        lambda why: EngineFull(
+            f"The database server has no space left for pgvector ({why}).",
+            "Free some space on the server's disk and run `gestalt index engine sync pgvector`.",
+        ),
+    ),
+    (
+        "42501",
+        lambda why: EngineUnsuitable(
+            f"The database does not allow pgvector to be used ({why}).",
+            "Ask the owner of the database. To fill it: GRANT CREATE ON DATABASE. To search it: "
+            "GRANT USAGE ON SCHEMA gestalt_pgvector, GRANT SELECT ON ALL TABLES IN SCHEMA "
+            "gestalt_pgvector.",
+        ),
+    ),
+    ("42P01", lambda _: EngineUnsuitable("pgvector has no descriptors of this space.", _SYNC)),
+    (
+        "25006",
+        lambda _: EngineUnsuitable(
+            "pgvector cannot be filled: the database server is read-only.",
+            "Give the address of the primary server in GESTALT_DATABASE_URL.",
+        ),
+    ),
+    (
+        "53",
+        lambda why: EngineFull(
+            f"The database server has too little memory or room for pgvector ({why}).",
+            "Ask the server's administrator.",
+        ),
+    ),
+)
+"""By the beginning of the server's codes, since it may speak any language."""
+
+
+def _failure(error: BaseException) -> GestaltError:
+    code = getattr(error, "sqlstate", None)
+    for start, make in _FAILURES:
+        if code is not None and code.startswith(start):
+            return make(_reason(error))
+    if code is None or code.startswith(("08", "57P")):
+        return EngineAway(
+            f"The database server, which pgvector is in, does not answer ({_reason(error)}).",
+            "Check that the server is running, and run the same command again.",
+        )
+    return EngineError(f"pgvector failed: {_reason(error)}.", "Run `gestalt doctor`.")
