@@ -17,8 +17,15 @@ def _pgvector(place: CollectionPlace) -> VectorEngine:
     return PgvectorEngine(place)
 
 
+def _milvus(place: CollectionPlace) -> VectorEngine:
+    from gestalt_space.index.engines.milvus import open_milvus
+
+    return open_milvus(place)
+
+
 OPENERS: Mapping[EngineName, Callable[[CollectionPlace], VectorEngine]] = {
     "pgvector": _pgvector,
+    "milvus": _milvus,
 }
 """Opens an engine; nothing is asked of it yet. Raises `UsageError` where its package is not
 installed, or for an address that is none."""

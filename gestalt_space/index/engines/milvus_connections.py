@@ -1,0 +1,164 @@
+"""Where Milvus keeps collections: in a folder, by Milvus Lite, or on a server; and what its errors
+mean."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
+from importlib.util import find_spec
+from pathlib import Path
+from threading import Lock
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from gestalt_space.errors import EngineAway, EngineError, EngineFull, EngineUnsuitable, UsageError
+from gestalt_space.index.engines import lite_server
+from gestalt_space.index.engines.milvus_rows import SECONDS
+from gestalt_space.paths import display_name
+
+INSTALL = "Install it: pip install 'gestalt-space[milvus]'."
+_CONNECTING = 10.0
+_NOT_FOUND, _DENIED = 100, 9
+_UNKNOWN_USER = frozenset({1100, 1800})
+_NO_ROOM = ("No space left", "Disk quota exceeded", "quota exhausted", "quota exceeded")
+_AGAIN = "Drop the collection and fill it again. The database has everything."
+
+
+class MilvusConnection(Protocol):
+    """To where collections are. `seconds`: for which a question may take, None for any time."""
+
+    seconds: float | None
+
+    def asking(self) -> AbstractContextManager[Any]:
+        """A client of pymilvus, whose errors become `EngineError`."""
+
+    def sync(self) -> None:
+        """Bring what was written to the disk, within a context of `asking`."""
+
+    def close(self) -> None:
+        """Give the connection back. Raises nothing."""
+
+
+class LiteFolder:
+    """A folder of Milvus Lite. `wait`: seconds to wait for another process that has it."""
+
+    seconds: float | None = None
+
+    def __init__(self, folder: Path, wait: float) -> None:
+        lite_server.check_installed()
+        _silence()
+        self.server = lite_server.borrow(folder.absolute(), wait)
+        self._is_closed = False
+
+    @contextmanager
+    def asking(self) -> Iterator[Any]:
+        """A client; nobody else in this process has one meanwhile."""
+        server = self.server
+        if self._is_closed:
+            raise EngineAway("This connection to Milvus Lite is closed.", "Open it again.")
+        with server.lock:
+            try:
+                yield server.client()
+            except _errors() as error:
+                told = _explained(error, f"Milvus Lite in {display_name(server.folder)}")
+                if told is None:
+                    told = EngineUnsuitable(
+                        f"The files of Milvus Lite in {display_name(server.folder)} cannot be "
+                        f"used: {_first_line(error)}.",
+                        _AGAIN,
+                    )
+                # What it has in memory may be less now than what its files have.
+                server.stop()
+                raise told from error
+
+    def sync(self) -> None:
+        """Bring what was written to the disk."""
+        self.server.sync()
+
+    def close(self) -> None:
+        """Stop the server where nobody else uses it."""
+        if not self._is_closed:
+            self._is_closed = True
+            lite_server.give_back(self.server)
+
+
+class MilvusServer:
+    """A Milvus server or cluster by its address."""
+
+    seconds: float | None = SECONDS
+
+    def __init__(self, address: str) -> None:
+        if find_spec("pymilvus") is None:
+            raise UsageError("pymilvus, by which Milvus is asked, is not installed.", INSTALL)
+        _silence()
+        self.told = f"Milvus at {urlsplit(address).hostname}"
+        self._address = address
+        self._client: Any = None
+        self._lock = Lock()
+
+    @contextmanager
+    def asking(self) -> Iterator[Any]:
+        """A client; threads share it."""
+        try:
+            yield self._connected()
+        except _errors() as error:
+            told = _explained(error, self.told)
+            if told is None:
+                told = EngineAway(
+                    f"{self.told} does not answer: {_first_line(error)}.",
+                    "Check that it runs, and its address and token.",
+                )
+            raise told from error
+
+    def sync(self) -> None:
+        """Nothing is done: what a server has confirmed is in its log."""
+
+    def close(self) -> None:
+        """Give the connection back."""
+        with self._lock:
+            client, self._client = self._client, None
+            if client is not None:
+                with suppress(Exception):
+                    client.close()
+
+    def _connected(self) -> Any:
+        from pymilvus import MilvusClient
+
+        with self._lock:
+            if self._client is None:
+                self._client = MilvusClient(self._address, dedicated=True, timeout=_CONNECTING)
+            return self._client
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    import grpc
+    from pymilvus import MilvusException
+
+    return (MilvusException, grpc.RpcError, grpc.FutureTimeoutError, OSError)
+
+
+def _explained(error: Exception, who: str) -> EngineError | None:
+    """What an error means, where its kind says so."""
+    code, text = getattr(error, "code", None), str(error)
+    if code == _NOT_FOUND:
+        return EngineUnsuitable(f"{who} has no such collection.", "Fill it first.")
+    if code == _DENIED or any(sign in text for sign in _NO_ROOM):
+        return EngineFull(
+            f"{who} has no room for more: {_first_line(error)}.",
+            "Free space on its disk, then run the same command again.",
+        )
+    if code in _UNKNOWN_USER:
+        return EngineAway(f"{who} does not accept the token.", "Check the token.")
+    return None
+
+
+def _first_line(error: Exception) -> str:
+    text = str(getattr(error, "message", "") or error).strip() or type(error).__name__
+    return text.splitlines()[0][:200].rstrip(".")
+
+
+def _silence() -> None:
+    """Both write to standard error what is raised here anyway, with all that they were given."""
+    for name in ("pymilvus", "milvus_lite"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
