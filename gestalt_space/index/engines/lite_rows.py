@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gestalt_space.index.engines.lite_server import LiteServer
-from gestalt_space.index.engines.milvus_rows import FIELDS, MOST_ROWS, Entity, at_once
+from gestalt_space.index.engines.milvus_rows import FIELDS, MOST_ROWS, POSITIONS, Entity, at_once
 from gestalt_space.types import Ids
 
 BLOCK_NUMBERS = 2**21
@@ -30,12 +30,28 @@ class LiteRows:
 
     def __init__(self, collection: str, dim: int, server: LiteServer) -> None:
         self._collection, self._at_once = collection, at_once(dim)
-        self._block_rows = max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_NUMBERS // dim))
+        self._block_rows = max(FEWEST_ROWS, min(MOST_ROWS, BLOCK_NUMBERS // max(dim, 1)))
         self._server = server
 
     def create(self, client: Any, collection: str, schema: Any) -> None:
         """Without an index."""
         client.create_collection(collection, schema=schema)
+
+    def load(self, client: Any, collection: str) -> None:
+        """Nothing is done: without an index it is loaded."""
+
+    def drop(self, client: Any) -> None:
+        """Delete the collection, also one that is damaged."""
+        from pymilvus import MilvusException
+
+        self._changing()
+        for name in (self._collection, POSITIONS):
+            try:
+                client.has_collection(name)
+            except MilvusException:
+                self._server.delete(name)
+                client = self._server.client()
+        client.drop_collection(self._collection)
 
     def put(self, client: Any, rows: Sequence[Entity]) -> None:
         """Keep rows, in the place of those with the same identifiers."""

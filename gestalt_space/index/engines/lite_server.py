@@ -21,6 +21,7 @@ from typing import Any
 
 from gestalt_space.atomic_files import make_private_folder, sync_file, sync_folder
 from gestalt_space.errors import EngineAway, UsageError
+from gestalt_space.index.engines.milvus_client import connect
 from gestalt_space.paths import display_name
 
 INSTALL = (
@@ -29,7 +30,7 @@ INSTALL = (
 )
 _THREADS = 4
 _LOOK_AGAIN = 0.1
-_STOPPING = 5.0
+_WAITING = 5.0
 _servers: dict[Path, LiteServer] = {}
 _of_servers = threading.Lock()
 
@@ -85,6 +86,12 @@ class LiteServer:
             if running is not None:
                 running.stop()
 
+    def delete(self, collection: str) -> None:
+        """Delete the files of a collection that Milvus Lite cannot open. Call it with the `lock`
+        held. Raises `OSError`."""
+        self.stop()
+        shutil.rmtree(self.folder / "collections" / collection)
+
     def sync(self) -> None:
         """Bring to the disk what Milvus Lite has written: it leaves that to the system. Raises
         `OSError`."""
@@ -132,10 +139,8 @@ class _Running:
     """A server and its client."""
 
     def __init__(self, database: Any) -> None:
-        # Here: with pandas it takes half a second.
         import grpc
         from milvus_lite.adapter.grpc.servicer import MilvusServicer
-        from pymilvus import MilvusClient
         from pymilvus.grpc_gen import milvus_pb2_grpc
 
         self._undo: list[Callable[[], object]] = [database.close]
@@ -149,12 +154,12 @@ class _Running:
                 ("grpc.max_send_message_length", -1),
             ]
             server = grpc.server(threads, options=unlimited)
-            self._undo.append(lambda: server.stop(_STOPPING).wait())
+            self._undo.append(lambda: server.stop(_WAITING).wait())
             milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(database), server)
             address = f"unix:{socket / 'socket'}"
             server.add_insecure_port(address)
             server.start()
-            self.client = MilvusClient(address, dedicated=True, timeout=_STOPPING)
+            self.client = connect(address, _WAITING)
             self._undo.append(self.client.close)
         except Exception as error:
             self.stop()

@@ -29,18 +29,17 @@ from gestalt_space.index.engines.contract import (
 )
 from gestalt_space.index.engines.lite_rows import LiteRows
 from gestalt_space.index.engines.milvus_connections import (
+    SYNC,
     LiteFolder,
     MilvusConnection,
     MilvusServer,
 )
 from gestalt_space.index.engines.milvus_filter import expression, stored_ages, stored_sites
-from gestalt_space.index.engines.milvus_rows import Entity, MilvusRows, ServerRows
+from gestalt_space.index.engines.milvus_rows import POSITIONS, Entity, MilvusRows, ServerRows
 from gestalt_space.types import Ids
 
 MOST_NUMBERS = 32_768
 """The dimension up to which Milvus keeps vectors."""
-POSITIONS = "gestalt_positions"
-"""The collection that says what each of the others follows."""
 _MOST_TEXT = 65_535
 _NOBODY = EngineHits(np.zeros(0, dtype=np.int64), np.zeros(0))
 
@@ -73,6 +72,7 @@ class MilvusEngine:
         self._connection, self._rows, self._collection = connection, rows, collection
         self._space, self._dim = space, dim
         self._is_checked = False
+        self._loaded_by: Any = None
 
     def position(self) -> EnginePosition | None:
         """What the collection knows; None where there is none."""
@@ -179,12 +179,11 @@ class MilvusEngine:
         )
 
     def drop(self) -> None:
-        """Delete the collection and its position."""
+        """Delete the collection. Its position means nothing without it."""
         with self._connection.asking() as client:
-            if self._is_there(client):
-                client.drop_collection(self._collection, timeout=self._connection.seconds)
-                client.delete(POSITIONS, ids=[self._collection], timeout=self._connection.seconds)
-                self._connection.sync()
+            self._is_checked = False
+            self._rows.drop(client)
+            self._connection.sync()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -200,14 +199,14 @@ class MilvusEngine:
     def _checked(self, client: Any) -> _Record:
         """What is known of the collection, which is there and of this space."""
         if not self._is_there(client):
-            raise EngineUnsuitable("Milvus has no collection of this gallery.", "Fill it first.")
+            raise EngineUnsuitable("Milvus has no collection of this gallery.", SYNC)
         record = self._record(client)
         if (record.space, record.dim) != (self._space, self._dim):
             raise EngineUnsuitable(
                 f"The collection in Milvus has descriptors of {record.dim:,} numbers of space "
                 f"{record.space[:12]}; this gallery's have {self._dim:,}, of space "
                 f"{self._space[:12]}.",
-                "Drop it and fill it again, or use another folder or database.",
+                "Run `gestalt index engine remove milvus`, and add it again.",
             )
         self._is_checked = True
         return record
@@ -218,6 +217,11 @@ class MilvusEngine:
 
     def _record(self, client: Any) -> _Record:
         """What is kept of the collection, or that it follows nothing where nothing is."""
+        if self._loaded_by is not client:
+            self._make_positions(client)
+            for name in (POSITIONS, self._collection):
+                self._rows.load(client, name)
+            self._loaded_by = client
         found = client.query(
             POSITIONS,
             ids=[self._collection],
@@ -273,12 +277,13 @@ def open_milvus(place: CollectionPlace, wait: float = 30.0) -> MilvusEngine:
     `address`: a folder, which Milvus Lite uses, or `http://HOST:19530`, with the name of a database
     of Milvus behind it where that is not `default`, and before the host `TOKEN@` or
     `USER:PASSWORD@` where the server asks for one. `wait`: seconds to wait for another process that
-    uses the folder. Raises `UsageError` where pymilvus or Milvus Lite is not installed.
+    uses the folder, or for an answer of the server. Raises `UsageError` where pymilvus or Milvus
+    Lite is not installed, or for an address that is none.
     """
     collection = f"gestalt_{place.space[:32]}"
     if "://" in place.address:
-        server = MilvusServer(place.address)
-        rows: MilvusRows = ServerRows(collection, place.dim)
+        server = MilvusServer(place.address, wait)
+        rows: MilvusRows = ServerRows(collection, place.dim, wait)
         return MilvusEngine(server, rows, collection, place.space, place.dim)
     folder = LiteFolder(Path(place.address), wait)
     rows = LiteRows(collection, place.dim, folder.server)

@@ -3,30 +3,29 @@ mean."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from gestalt_space.errors import EngineAway, EngineError, EngineFull, EngineUnsuitable, UsageError
 from gestalt_space.index.engines import lite_server
-from gestalt_space.index.engines.milvus_rows import SECONDS
+from gestalt_space.index.engines.milvus_client import connect
 from gestalt_space.paths import display_name
 
 INSTALL = "Install it: pip install 'gestalt-space[milvus]'."
-_CONNECTING = 10.0
 _NOT_FOUND, _DENIED = 100, 9
 _UNKNOWN_USER = frozenset({1100, 1800})
 _NO_ROOM = ("No space left", "Disk quota exceeded", "quota exhausted", "quota exceeded")
-_AGAIN = "Drop the collection and fill it again. The database has everything."
+SYNC = "Run `gestalt index engine sync milvus`, or leave out --index."
+_AGAIN = "Run `gestalt index engine sync milvus --anew`. The database has everything."
 
 
 class MilvusConnection(Protocol):
-    """To where collections are. `seconds`: for which a question may take, None for any time."""
+    """To where collections are. `seconds`: to wait for an answer, None for any time."""
 
     seconds: float | None
 
@@ -47,7 +46,6 @@ class LiteFolder:
 
     def __init__(self, folder: Path, wait: float) -> None:
         lite_server.check_installed()
-        _silence()
         self.server = lite_server.borrow(folder.absolute(), wait)
         self._is_closed = False
 
@@ -84,16 +82,15 @@ class LiteFolder:
 
 
 class MilvusServer:
-    """A Milvus server or cluster by its address."""
+    """A Milvus server or cluster by its address. `seconds`: to wait for an answer."""
 
-    seconds: float | None = SECONDS
-
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, seconds: float) -> None:
+        self.seconds: float | None = seconds
+        self._seconds = seconds
         if find_spec("pymilvus") is None:
             raise UsageError("pymilvus, by which Milvus is asked, is not installed.", INSTALL)
-        _silence()
-        self.told = f"Milvus at {urlsplit(address).hostname}"
-        self._address = address
+        self._address, self._token = _without_token(address)
+        self.told = f"Milvus at {display_name(self._address)}"
         self._client: Any = None
         self._lock = Lock()
 
@@ -109,6 +106,8 @@ class MilvusServer:
                     f"{self.told} does not answer: {_first_line(error)}.",
                     "Check that it runs, and its address and token.",
                 )
+            # The next question connects anew.
+            self._disconnect()
             raise told from error
 
     def sync(self) -> None:
@@ -116,6 +115,9 @@ class MilvusServer:
 
     def close(self) -> None:
         """Give the connection back."""
+        self._disconnect()
+
+    def _disconnect(self) -> None:
         with self._lock:
             client, self._client = self._client, None
             if client is not None:
@@ -123,12 +125,29 @@ class MilvusServer:
                     client.close()
 
     def _connected(self) -> Any:
-        from pymilvus import MilvusClient
-
         with self._lock:
             if self._client is None:
-                self._client = MilvusClient(self._address, dedicated=True, timeout=_CONNECTING)
+                self._client = connect(self._address, self._seconds, self._token)
             return self._client
+
+
+def _without_token(address: str) -> tuple[str, str]:
+    """An address, and the token in it. Raises `UsageError`."""
+    try:
+        parts = urlsplit(address)
+        host = parts.hostname or ""
+        port = f":{parts.port}" if parts.port is not None else ""
+    except ValueError:
+        host = ""
+    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
+        raise UsageError(
+            "This is not an address of a Milvus server.",
+            "It looks like http://HOST:19530, or http://HOST:19530/DATABASE.",
+        )
+    if ":" in host:
+        host = f"[{host}]"
+    words = [unquote(word) for word in (parts.username, parts.password) if word is not None]
+    return f"{parts.scheme}://{host}{port}{parts.path}", ":".join(words)
 
 
 def _errors() -> tuple[type[Exception], ...]:
@@ -142,7 +161,7 @@ def _explained(error: Exception, who: str) -> EngineError | None:
     """What an error means, where its kind says so."""
     code, text = getattr(error, "code", None), str(error)
     if code == _NOT_FOUND:
-        return EngineUnsuitable(f"{who} has no such collection.", "Fill it first.")
+        return EngineUnsuitable(f"{who} has no such collection.", SYNC)
     if code == _DENIED or any(sign in text for sign in _NO_ROOM):
         return EngineFull(
             f"{who} has no room for more: {_first_line(error)}.",
@@ -156,9 +175,3 @@ def _explained(error: Exception, who: str) -> EngineError | None:
 def _first_line(error: Exception) -> str:
     text = str(getattr(error, "message", "") or error).strip() or type(error).__name__
     return text.splitlines()[0][:200].rstrip(".")
-
-
-def _silence() -> None:
-    """Both write to standard error what is raised here anyway, with all that they were given."""
-    for name in ("pymilvus", "milvus_lite"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -11,6 +11,8 @@ import numpy as np
 from gestalt_space.errors import EngineAway
 from gestalt_space.types import Ids
 
+POSITIONS = "gestalt_positions"
+"""The collection that says what each of the others follows."""
 FIELDS = ["id", "patient", "age", "site", "vector"]
 MOST_ROWS = 4096
 """Rows that are sent or asked for at a time."""
@@ -20,10 +22,6 @@ MOST_FOUND = 16_384
 """Rows that a server finds for a probe, at the most."""
 _DEGREE, _BUILDING, _BREADTH = 16, 200, 256
 """Of HNSW: edges of a node, and how many nodes are looked at in building and in searching."""
-SECONDS = 60.0
-"""For which a server may work at one question."""
-STRONG = {"consistency_level": "Strong", "timeout": SECONDS}
-"""Every read sees all that was written before."""
 _COMPACTING, _LOOK_AGAIN = 3600.0, 1.0
 
 Entity = dict[str, Any]
@@ -34,6 +32,12 @@ class MilvusRows(Protocol):
 
     def create(self, client: Any, collection: str, schema: Any) -> None:
         """Make a collection, this one or another, ready to be searched."""
+
+    def load(self, client: Any, collection: str) -> None:
+        """Make a collection ready after the server was started again."""
+
+    def drop(self, client: Any) -> None:
+        """Delete the collection, where there is one."""
 
     def put(self, client: Any, rows: Sequence[Entity]) -> None:
         """Keep rows; those that are there are replaced."""
@@ -62,14 +66,16 @@ class MilvusRows(Protocol):
 
 def at_once(dim: int) -> int:
     """How many rows are sent at a time."""
-    return max(1, min(MOST_ROWS, _NUMBERS // dim))
+    return max(1, min(MOST_ROWS, _NUMBERS // max(dim, 1)))
 
 
 class ServerRows:
-    """Of a server."""
+    """Of a server. `seconds`: to wait for an answer."""
 
-    def __init__(self, collection: str, dim: int) -> None:
-        self._collection, self._at_once = collection, at_once(dim)
+    def __init__(self, collection: str, dim: int, seconds: float) -> None:
+        self._collection, self._at_once, self._seconds = collection, at_once(dim), seconds
+        # Every read sees all that was written before.
+        self._strong = {"consistency_level": "Strong", "timeout": seconds}
 
     def create(self, client: Any, collection: str, schema: Any) -> None:
         """With an index, so that it is loaded, too."""
@@ -81,26 +87,35 @@ class ServerRows:
             schema=schema,
             index_params=index,
             consistency_level="Strong",
-            timeout=SECONDS,
+            timeout=self._seconds,
         )
+
+    def load(self, client: Any, collection: str) -> None:
+        """A server that keeps it loaded does nothing."""
+        client.load_collection(collection, timeout=self._seconds)
+
+    def drop(self, client: Any) -> None:
+        """Delete the collection."""
+        if client.has_collection(self._collection, timeout=self._seconds):
+            client.drop_collection(self._collection, timeout=self._seconds)
 
     def put(self, client: Any, rows: Sequence[Entity]) -> None:
         """Keep rows, in the place of those with the same identifiers."""
         for start in range(0, len(rows), self._at_once):
             some = list(rows[start : start + self._at_once])
-            client.upsert(self._collection, some, timeout=SECONDS)
+            client.upsert(self._collection, some, timeout=self._seconds)
 
     def get(self, client: Any, ids: Ids) -> Iterator[list[Entity]]:
         """Whole rows."""
         for start in range(0, len(ids), self._at_once):
             some = ids[start : start + self._at_once].tolist()
-            yield client.query(self._collection, ids=some, output_fields=FIELDS, **STRONG)
+            yield client.query(self._collection, ids=some, output_fields=FIELDS, **self._strong)
 
     def remove(self, client: Any, ids: Ids) -> None:
         """Take rows out."""
         for start in range(0, len(ids), MOST_ROWS):
             some = ids[start : start + MOST_ROWS].tolist()
-            client.delete(self._collection, ids=some, timeout=SECONDS)
+            client.delete(self._collection, ids=some, timeout=self._seconds)
 
     def blocks(self, client: Any, ids: Ids) -> tuple[int, ...]:  # noqa: ARG002
         """The whole collection, as one."""
@@ -108,12 +123,12 @@ class ServerRows:
 
     def wipe(self, client: Any, blocks: Sequence[int]) -> None:  # noqa: ARG002
         """The server writes its files anew; it deletes the old ones later, by itself."""
-        client.flush(self._collection, timeout=SECONDS)
+        client.flush(self._collection, timeout=self._seconds)
         # First the files say what was removed from them, then they are written without it.
         for of_removals in (True, False):
-            job = client.compact(self._collection, is_l0=of_removals, timeout=SECONDS)
+            job = client.compact(self._collection, is_l0=of_removals, timeout=self._seconds)
             until = time.monotonic() + _COMPACTING
-            while client.get_compaction_state(job, timeout=SECONDS) == "Executing":
+            while client.get_compaction_state(job, timeout=self._seconds) == "Executing":
                 if time.monotonic() > until:
                     raise EngineAway(
                         "Milvus has been compacting the collection for an hour.",
@@ -124,7 +139,7 @@ class ServerRows:
     def ids(self, client: Any) -> Ids:
         """All, ascending."""
         pages = client.query_iterator(
-            self._collection, batch_size=MOST_FOUND, output_fields=["id"], **STRONG
+            self._collection, batch_size=MOST_FOUND, output_fields=["id"], **self._strong
         )
         found: list[int] = []
         try:
@@ -136,7 +151,9 @@ class ServerRows:
 
     def count(self, client: Any) -> int:
         """How many there are."""
-        (row,) = client.query(self._collection, filter="", output_fields=["count(*)"], **STRONG)
+        (row,) = client.query(
+            self._collection, filter="", output_fields=["count(*)"], **self._strong
+        )
         return int(row["count(*)"])
 
     def asked(self, count: int) -> tuple[int, dict[str, Any]]:

@@ -75,12 +75,12 @@ def milvus_bench(folder: Path) -> Iterator[EngineBench]:
 
 
 @contextmanager
-def milvus_server(folder: Path) -> Iterator[str]:
-    """The address of what stands for a Milvus server: Milvus Lite in a process of its own."""
-    with (
-        closing(socket.create_server(("127.0.0.1", 0))) as free,
-    ):
-        port = free.getsockname()[1]
+def milvus_server(folder: Path, port: int = 0) -> Iterator[str]:
+    """The address of what stands for a Milvus server: Milvus Lite in a process of its own. `port`:
+    0 for one that is free."""
+    if not port:
+        with closing(socket.create_server(("127.0.0.1", 0))) as free:
+            port = free.getsockname()[1]
     process = subprocess.Popen(
         [sys.executable, "-c", SERVE, str(folder), str(port)], stdout=subprocess.PIPE, text=True
     )
