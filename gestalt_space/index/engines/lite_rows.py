@@ -22,6 +22,8 @@ from gestalt_space.types import Ids
 BLOCK_NUMBERS = 2**21
 """Rows × dimension of a block, 4,096 rows of 512: about a second to write it anew."""
 FEWEST_ROWS = 64
+MOST_UNWRITTEN = 500
+"""Rows that may be in the log alone. Fewer in a file would make many small files."""
 _NAME = re.compile(r"block_(\d+)_(\d+)")
 
 
@@ -44,7 +46,7 @@ class LiteRows:
         """Delete the collection, also one that is damaged."""
         from pymilvus import MilvusException
 
-        self._changing()
+        self._forget()
         for name in (self._collection, POSITIONS):
             try:
                 client.has_collection(name)
@@ -56,7 +58,7 @@ class LiteRows:
     def put(self, client: Any, rows: Sequence[Entity]) -> None:
         """Keep rows, in the place of those with the same identifiers."""
         ids = np.array([row["id"] for row in rows], dtype=np.int64)
-        self._changing()
+        self._changing(len(rows))
         partitions = self._partitions(client)
         for block, places in self._by_block(ids):
             names = partitions.get(block, [])
@@ -73,7 +75,7 @@ class LiteRows:
 
     def remove(self, client: Any, ids: Ids) -> None:
         """Take rows out."""
-        self._changing()
+        self._changing(len(ids))
         partitions = self._partitions(client)
         for block, places in self._by_block(ids):
             for name in partitions.get(block, []):
@@ -96,6 +98,12 @@ class LiteRows:
             for name in old:
                 client.drop_partition(self._collection, name)
 
+    def settle(self, client: Any) -> None:
+        """Write rows into files: it looks through those that are not slowly, 0.04 ms each."""
+        if self._server.unwritten.get(self._collection, MOST_UNWRITTEN) >= MOST_UNWRITTEN:
+            client.flush(self._collection)
+            self._server.unwritten[self._collection] = 0
+
     def ids(self, client: Any) -> Ids:
         """All, ascending."""
         found: list[int] = []
@@ -115,8 +123,14 @@ class LiteRows:
         """Any number."""
         return count, {"metric_type": "IP"}
 
-    def _changing(self) -> None:
+    def _forget(self) -> None:
         self._server.rows.pop(self._collection, None)
+        self._server.unwritten.pop(self._collection, None)
+
+    def _changing(self, rows: int) -> None:
+        self._server.rows.pop(self._collection, None)
+        if self._collection in self._server.unwritten:
+            self._server.unwritten[self._collection] += rows
 
     def _by_block(self, ids: Ids) -> Iterator[tuple[int, NDArray[np.intp]]]:
         blocks = ids // self._block_rows

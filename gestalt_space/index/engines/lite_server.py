@@ -67,6 +67,8 @@ class LiteServer:
         may miss some, and find what was removed."""
         self.rows: dict[str, int] = {}
         """How many rows collections have, where that was counted since the last change."""
+        self.unwritten: dict[str, int] = {}
+        """How many are in the log alone, where that is known."""
         self._synced: dict[Path, tuple[int, int]] = {}
         self._wait = wait
         self._running: _Running | None = None
@@ -83,6 +85,7 @@ class LiteServer:
         with self.lock:
             running, self._running = self._running, None
             self.rows.clear()
+            self.unwritten.clear()
             if running is not None:
                 running.stop()
 

@@ -141,6 +141,7 @@ class MilvusEngine:
     def settle(self, sequence: int, epoch: int) -> None:
         """Note the position, after all else is on the disk."""
         with self._writing() as (client, record):
+            self._rows.settle(client)
             self._connection.sync()
             self._keep(client, replace(record, sequence=sequence, epoch=epoch))
 

@@ -54,6 +54,9 @@ class MilvusRows(Protocol):
     def wipe(self, client: Any, blocks: Sequence[int]) -> None:
         """Take removed rows out of the files."""
 
+    def settle(self, client: Any) -> None:
+        """Do what makes searches fast."""
+
     def ids(self, client: Any) -> Ids:
         """All, ascending."""
 
@@ -135,6 +138,9 @@ class ServerRows:
                         "Run the same command again later.",
                     )
                 time.sleep(_LOOK_AGAIN)
+
+    def settle(self, client: Any) -> None:
+        """Nothing is done: a server puts rows into the index by itself."""
 
     def ids(self, client: Any) -> Ids:
         """All, ascending."""
