@@ -120,8 +120,8 @@ def write_probe(match: Match, view: GalleryView, detector: str, where: str = "")
     `where`: before the verdict."""
     question = view.question
     output.write_text(match.photo, style="bold")
-    if view.approximate is not None:
-        output.write_text(f"  {view.approximate.record.told}", style="bold")
+    if view.told is not None:
+        output.write_text(f"  {view.told}", style="bold")
     if match.face is not None:
         output.write_text(face_line(match.face, detector))
     if len(match.photos) > 1:

@@ -17,6 +17,7 @@ from gestalt_space.errors import UsageError
 from gestalt_space.gallery.archives.exchanging import ExchangeMixin
 from gestalt_space.gallery.choosing import SpacesMixin
 from gestalt_space.gallery.correcting import CorrectionsMixin
+from gestalt_space.gallery.engines.engine_mixin import EnginesMixin
 from gestalt_space.gallery.erasing import ErasureMixin, ErasureProgress, Waiting
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import nobody_listens
@@ -28,6 +29,7 @@ from gestalt_space.match.match_mixin import MatchMixin
 
 class Gallery(
     SpacesMixin,
+    EnginesMixin,
     CorrectionsMixin,
     ErasureMixin,
     ExchangeMixin,

@@ -117,6 +117,11 @@ class Settings(BaseSettings):
         return self.home / "index"
 
     @property
+    def engines_file(self) -> Path:
+        """File that names the search engines of the home."""
+        return self.home / "engines.json"
+
+    @property
     def calibrating_dir(self) -> Path:
         """Folder of what a calibration keeps for the next one."""
         return self.home / "calibrating"

@@ -25,7 +25,6 @@ from gestalt_space.documents.parts import (
 from gestalt_space.errors import GestaltError
 from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.spaces import ActiveSpace, Encoded
-from gestalt_space.index.approximate import NEAREST
 from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.match.view import GalleryView
 from gestalt_space.tables.table import Column, Table, Value
@@ -45,9 +44,12 @@ class MatchedSpaceForm(Form):
 
 
 class ApproximateSearchForm(Form):
-    """What an approximate search finds: of the ten nearest photos the share `recall_at_10`."""
+    """What an approximate search finds: of the ten nearest photos the share `recall_at_10`, of the
+    first ten disorders the share `disorder_recall_at_10`; null where that was not measured.
+    `photos`: of the index or engine; `later_photos`: searched exactly, since they are newer."""
 
-    recall_at_10: float
+    recall_at_10: float | None
+    disorder_recall_at_10: float | None
     measured_on: int
     photos: int
     later_photos: int
@@ -183,7 +185,7 @@ def match_document(
         "patients": state.totals("patient").patients,
         "photos": state.photos,
         f"{question.by}s": state.totals(question.by).lines,
-        "searched_on": state.searched_on,
+        "searched_on": view.searched_on,
         "approximate": _approximate(view),
     }
     return {
@@ -238,7 +240,7 @@ def match_table(matches: Iterable[Match], view: GalleryView) -> Table:
     """A row for each line, in the order of the probes; one with its error for a probe that
     failed. `copy_of`: whose own photo the probe may be; `approximate`: empty for an exact search.
     """
-    told = "" if view.approximate is None else view.approximate.record.told
+    told = view.told or ""
     return Table(MATCH_COLUMNS, (row for match in matches for row in _rows(match, told)))
 
 
@@ -288,19 +290,28 @@ def _rows(match: Match, approximate: str) -> Iterator[tuple[Value, ...]]:
 
 def _approximate(view: GalleryView) -> ApproximateSearchForm | None:
     """How much an approximate search finds; None where the search was exact."""
+    if view.engine is not None:
+        recall = view.engine.recall
+        return {
+            "recall_at_10": None if recall is None else round(recall.photos, 4),
+            "disorder_recall_at_10": None if recall is None else round(recall.disorders, 4),
+            "measured_on": 0 if recall is None else recall.measured,
+            "photos": view.engine.position.rows,
+            "later_photos": view.engine.later,
+            "options": {},
+        }
     searcher = view.approximate
     if searcher is None:
         return None
     record = searcher.record
-    share: dict[str, Any] = {f"recall_at_{NEAREST}": round(record.recall, 4)}
-    return filled(
-        ApproximateSearchForm,
-        record,
-        **share,
-        measured_on=record.measured,
-        photos=record.rows,
-        later_photos=searcher.later,
-    )
+    return {
+        "recall_at_10": round(record.recall, 4),
+        "disorder_recall_at_10": None,
+        "measured_on": record.measured,
+        "photos": record.rows,
+        "later_photos": searcher.later,
+        "options": record.options,
+    }
 
 
 def _probe(match: Match, by: str) -> ProbeForm:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from gestalt_space.atomic_folders import delete_begun
-from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
+from gestalt_space.errors import (
+    DatabaseError,
+    DescriptorError,
+    EngineError,
+    GestaltError,
+    OutputError,
+    UsageError,
+)
 from gestalt_space.gallery.calibration.array_cache import forget
+from gestalt_space.gallery.engines.opened import OpenEngines
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of, is_copy, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
@@ -26,22 +35,32 @@ from gestalt_space.store.mending import Mended
 
 class Keeper:
     """Of one home. `folder`: of its indexes; `calibrating`: of what is kept of calibrations that
-    were begun; `timeout`: seconds to wait for another process."""
+    were begun; `timeout`: seconds to wait for another process; `engines`: that search it, too."""
 
-    def __init__(self, database: Database, folder: Path, calibrating: Path, timeout: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        folder: Path,
+        calibrating: Path,
+        timeout: float,
+        engines: OpenEngines | None = None,
+    ) -> None:
         self._database = database
         self._folder = folder
         self._calibrating = calibrating
         self._timeout = timeout
+        self._engines = engines
         self.repairs: list[Repair] = []
         """What was found wrong and mended, in order."""
 
     def follow(self) -> None:
-        """Let every index follow. What cannot be written now is written the next time; matches and
-        `gestalt doctor` tell of a database that is damaged."""
+        """Let every index and every engine follow. What cannot be written now is written the next
+        time; matches and `gestalt doctor` tell of a database that is damaged."""
         for sealer in self._sealers():
             with suppress(OutputError, DatabaseError, DescriptorError):
                 sealer.follow()
+        if self._engines is not None:
+            self._engines.follow()
 
     def rebuild(self, mended: Mended, stages: Stages = no_stages) -> Rebuilt:
         """Write every index anew, from the database, and wipe away files of spaces that it does not
@@ -81,12 +100,12 @@ class Keeper:
         wait: bool = True,
         waiting: Callable[[], object] | None = None,
     ) -> bool:
-        """Clean the indexes and the write-ahead log of what was removed, now or by a process that
-        was stopped before it came to that; where nothing was, nothing is done but `always`. Says
-        whether something was to be cleaned.
+        """Clean the indexes, the engines and the write-ahead log of what was removed, now or by a
+        process that was stopped before it came to that; where nothing was, nothing is done but
+        `always`. Says whether something was to be cleaned.
 
         Without `wait`, whoever is at work is left to it; `waiting` is called where others read the
-        database for longer than a second. Raises `OutputError`, `DatabaseError` and
+        database for longer than a second. Raises `OutputError`, `DatabaseError`, `EngineError` and
         `DescriptorError` where something still holds it; it is remembered.
         """
         with self._database.reading() as session:
@@ -99,6 +118,9 @@ class Keeper:
                 sealer.follow()
             except (OutputError, DatabaseError, DescriptorError) as error:
                 failed = failed or error
+        if self._engines is not None:
+            left = attempted(partial(self._engines.take_out, wait=wait))
+            failed = failed or left
         try:
             self._wipe_foreign(None if wait else 0)
         except OutputError as error:
@@ -156,6 +178,6 @@ def attempted(work: Callable[[], object]) -> GestaltError | None:
     """Why some work could not be done, None where it was."""
     try:
         work()
-    except (DatabaseError, OutputError, DescriptorError) as error:
+    except (DatabaseError, OutputError, DescriptorError, EngineError, UsageError) as error:
         return error
     return None

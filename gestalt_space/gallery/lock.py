@@ -1,7 +1,7 @@
-"""The locks of a home: that of its index, which whoever saves, records or deletes there holds, and
-that of erasing, which is held around it and longer. Each is the system's own (`flock`): the system
-frees it when its process ends, however that ends, in this container or another, and the file alone
-means nothing."""
+"""The locks of a home: that of its index, which whoever saves, records or deletes there holds, that
+of erasing, which is held around it and longer, and that of its search engines. Each is the system's
+own (`flock`): the system frees it when its process ends, however that ends, in this container or
+another, and the file alone means nothing."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from gestalt_space.lock_holders import holder_of, leave_note, take_note_away
 from gestalt_space.paths import display_name
 from gestalt_space.store.sqlite import SILENT
 
-LOCK, ERASING = "lock", "erasing"
+LOCK, ERASING, ENGINES = "lock", "erasing", "engines"
 WORK = {LOCK: "writing the index", ERASING: "erasing patients from the index"}
+WORK |= {ENGINES: "bringing a search engine up to the database"}
 """What is done with each of them, for people."""
 _NO_LOCKS = frozenset({errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK})
 

@@ -22,6 +22,7 @@ from gestalt_space.gallery.calibration.calibrating import (
     CalibrationState,
     calibration_state,
 )
+from gestalt_space.gallery.engines.opened import OpenEngines
 from gestalt_space.gallery.inspecting.vectors import unsound_faces
 from gestalt_space.gallery.keeper import Keeper, attempted
 from gestalt_space.gallery.match_trail import MatchTrail
@@ -64,8 +65,15 @@ class OpenGallery:
             settings.database, busy_timeout=settings.busy_timeout, create=False
         )
         self._reader = Reader(self.database, settings.index_dir, settings.search_device)
+        self._engines = OpenEngines(
+            self.database, settings.engines_file, settings.index_dir, settings.busy_timeout
+        )
         self._keeper = Keeper(
-            self.database, settings.index_dir, settings.calibrating_dir, settings.busy_timeout
+            self.database,
+            settings.index_dir,
+            settings.calibrating_dir,
+            settings.busy_timeout,
+            self._engines,
         )
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._match_trail = MatchTrail(self.database)
@@ -140,6 +148,7 @@ class OpenGallery:
         """Release the models, GPU memory and database connections."""
         self._open_models.close()
         self._reader.close()
+        self._engines.close()
         self.database.close()
 
     def __enter__(self) -> Self:

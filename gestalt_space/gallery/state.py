@@ -203,6 +203,10 @@ class GalleryState:
         """Photos near to a probe `(d,)`, by an approximate index: what it misses is not known."""
         return self._nearest([self.approximate(kind).candidates(probe, count)])[0]
 
+    def nearest_among(self, found: Candidates) -> Nearest:
+        """Rows that a search found, with their patients, but for those that are gone."""
+        return self._nearest([found])[0]
+
     def exact(self, probe: Descriptors, rows: Numbers) -> NDArray[np.float64]:
         """Similarities of a probe `(d,)` to some rows `(m,)`."""
         return self.searcher.exact(probe, rows)

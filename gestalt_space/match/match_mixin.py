@@ -23,11 +23,13 @@ from gestalt_space.errors import (
 from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.damage import NONSENSE
+from gestalt_space.gallery.engines.searching import EngineSearcher
 from gestalt_space.gallery.listing import ListingMixin
 from gestalt_space.gallery.match_trail import AskedMatch
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.snapshot import Snapshot, gallery_changed, load_snapshot
 from gestalt_space.gallery.state import GalleryState
+from gestalt_space.index.engines.registry import OPENERS
 from gestalt_space.match.answer import Match, MatchLine
 from gestalt_space.match.classified import Classified, classified, fused_lines, ranked_by
 from gestalt_space.match.evidence import Evidence, evidence_of
@@ -68,11 +70,24 @@ class MatchMixin(ListingMixin):
             if not state.totals(question.by).lines:
                 raise self._empty(question.by)
             with self.database.reading() as session:
-                return open_view(state, question, session)
+                return open_view(state, question, session, self._engine_of(question, state))
         except GalleryEmpty:
             # Or files are wiped this moment, and it is full of others.
             self._check_unchanged(state)
             raise
+
+    def _engine_of(self, question: Question, state: GalleryState) -> EngineSearcher | None:
+        """What searches a state in the place of the index on disk, where a question asks for it."""
+        if question.index not in OPENERS:
+            return None
+        record = self._engines.record_of(question.index, state.space.fingerprint)
+        if record is None:
+            raise UsageError(
+                f"The home does not use {question.index} in this space.",
+                f"Run `gestalt index engine add {question.index}`, or leave out --index.",
+            )
+        engine = self._engines.engine(record, state.space.dim)
+        return EngineSearcher(engine, record, state, self.database.reading)
 
     def snapshot(
         self, *, by: By = "disorder", details: bool = False, with_family: bool = False

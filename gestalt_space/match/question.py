@@ -10,6 +10,7 @@ import numpy as np
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.intake.values import check_age, parse_sex
 from gestalt_space.index.approximate import KINDS, ApproximateKind
+from gestalt_space.index.engines.registry import OPENERS, EngineName
 from gestalt_space.match.demographics import age_groups
 from gestalt_space.match.filters import EVERYBODY, PatientFilter
 from gestalt_space.names import check_names
@@ -17,8 +18,8 @@ from gestalt_space.ranking.aggregation import EVERY_AGGREGATION, Aggregation
 from gestalt_space.store.people import By
 from gestalt_space.store.reads import PatientRecord
 
-IndexName = Literal["exact"] | ApproximateKind
-INDEXES: tuple[IndexName, ...] = ("exact", *KINDS)
+IndexName = Literal["exact"] | ApproximateKind | EngineName
+INDEXES: tuple[IndexName, ...] = ("exact", *KINDS, *OPENERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +30,9 @@ class Question:
     name in the gallery, whose patients are excluded; a stored patient's own family is always
     excluded, unless `with_family` is set. `sex`, `age` in years, `ancestry`: of the probe's
     patient, if known; the answer counts the patients of the gallery who share them. `index`:
-    `exact`, or an approximate index, which misses some photos, has no filter, and ranks only by
-    `nearest`. Raises `UsageError` for an unknown value, and for options that cannot be combined.
+    `exact`; an approximate index, which misses some photos, has no filter, and ranks only by
+    `nearest`; or a search engine of the home, which may miss some, and ranks only by `nearest`.
+    Raises `UsageError` for an unknown value, and for options that cannot be combined.
     """
 
     k: int = 10
@@ -68,7 +70,7 @@ class Question:
                 "misses some.",
                 "Leave out --index or --aggregation.",
             )
-        if self.index != "exact" and self.among:
+        if self.index in KINDS and self.among:
             raise UsageError(
                 f"The recall of the index {self.index} was measured without a filter.",
                 "Leave out --index or --among.",

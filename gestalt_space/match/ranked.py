@@ -10,7 +10,6 @@ from typing import TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from gestalt_space.index.approximate import ApproximateKind
 from gestalt_space.match.full_ranking import FullRanking
 from gestalt_space.match.lines import RankedLine
 from gestalt_space.match.means import BY_MEANS, contenders_by_means
@@ -75,8 +74,7 @@ def rank_probes(
     state, rows, k = view.state, view.rows, view.question.k
     if view.question.index != "exact":
         nearly = [
-            _nearly(probe, family, view, view.question.index)
-            for probe, family in zip(probes, families, strict=True)
+            _nearly(probe, family, view) for probe, family in zip(probes, families, strict=True)
         ]
         lines = _named([contending for contending, _ in nearly], view, names)
         return [SearchResult(some, near) for some, (_, near) in zip(lines, nearly, strict=True)]
@@ -139,16 +137,16 @@ class GroupedPhotos:
 
 
 def _nearly(
-    probe: Descriptors, family: OwnFamily, view: GalleryView, index: ApproximateKind
+    probe: Descriptors, family: OwnFamily, view: GalleryView
 ) -> tuple[ContendingGroups, Nearest]:
-    """By what an approximate index finds, as if there were no other photos; by more of it where
-    that gives too few lines."""
+    """By what an approximate index or an engine finds, as if there were no other photos; by more of
+    it where that gives too few lines."""
     state, k = view.state, view.question.k
     wanted = min(k, view.eligible(family).lines)
     most = max(FEWEST, int(MOST_SHARE * len(state)))
     count = FIRST + EACH_LINE * k
     while True:
-        nearest = state.nearly(probe, count, index)
+        nearest = view.nearly(probe, count, family)
         (evidence,) = _evidence(probe[None], [nearest], [family], view)
         first = _settled(evidence, family, view) or []
         if len(first) >= wanted or count >= most:

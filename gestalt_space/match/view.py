@@ -10,20 +10,26 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from gestalt_space.errors import GalleryEmpty, NotInGallery
+from gestalt_space.gallery.engines.searching import EngineSearcher
 from gestalt_space.gallery.group_means import GroupMeans, group_means
 from gestalt_space.gallery.means import ChosenMeans
 from gestalt_space.gallery.state import GalleryState, Totals, count_photos, count_totals
-from gestalt_space.index.approximate import ApproximateSearcher
+from gestalt_space.index.approximate import KINDS, ApproximateSearcher
 from gestalt_space.lazy_value import LazyValue
 from gestalt_space.match.filters import eligible_rows
+from gestalt_space.match.pushed_filter import pushed_filter
 from gestalt_space.match.question import Question
 from gestalt_space.ranking.calibration import references_of
+from gestalt_space.ranking.contenders import Nearest
 from gestalt_space.ranking.grouping import Numbers
 from gestalt_space.store.lookups import family_members, find_patient
 from gestalt_space.store.reads import OwnPatient
+from gestalt_space.types import Descriptors
 
 Floats = NDArray[np.float64]
 NOBODY: Numbers = np.zeros(0, dtype=np.int64)
+FEW_ROWS = 4096
+"""Rows that a filter lets in up to which an engine is not asked: they are searched exactly."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +49,7 @@ class GalleryView:
 
     `excluded`: keys of patients who are no evidence, ascending; `relatives`: those of them who are
     of the family that the question names, with their identifiers. `rows` `(n,)`: those that the
-    filter lets in, None for all.
+    filter lets in, None for all. `engine`: what searches in the place of the index on disk.
     """
 
     def __init__(
@@ -54,12 +60,14 @@ class GalleryView:
         excluded: Numbers = NOBODY,
         relatives: dict[int, str] | None = None,
         rows: NDArray[np.bool_] | None = None,
+        engine: EngineSearcher | None = None,
     ) -> None:
         self.state = state
         self.question = question
         self.excluded = excluded
         self.relatives = relatives or {}
         self.rows = rows
+        self.engine = engine
         self._references_of: dict[int, float] = {}
         self._of_group: dict[int, tuple[Numbers, Numbers]] = {}
         self._photo_counts = LazyValue(self._count_photos)
@@ -90,10 +98,34 @@ class GalleryView:
 
     @property
     def approximate(self) -> ApproximateSearcher | None:
-        """What looks for photos; None where the search is exact. Raises `UsageError` where the
-        gallery does not have what the question asks for."""
+        """The approximate index that looks for photos; None where another search does. Raises
+        `UsageError` where the gallery does not have what the question asks for."""
         index = self.question.index
-        return None if index == "exact" else self.state.approximate(index)
+        return self.state.approximate(index) if index in KINDS else None
+
+    @property
+    def told(self) -> str | None:
+        """How far what looks for photos is to be trusted; None where the search is exact."""
+        if self.engine is not None:
+            return self.engine.told
+        return None if self.approximate is None else self.approximate.record.told
+
+    @property
+    def searched_on(self) -> str:
+        """What searches: `processor`, the name of a GPU, or that of an engine."""
+        return self.state.searched_on if self.engine is None else self.engine.name
+
+    def nearly(self, probe: Descriptors, count: int, family: OwnFamily) -> Nearest:
+        """Photos near to a probe `(d,)` by what may miss some: which ones is not known."""
+        if self.engine is None:
+            assert self.approximate is not None, "else the search is exact"  # noqa: S101
+            return self.state.nearly(probe, count, self.approximate.record.kind)
+        if self.rows is not None and (few := int(self.rows.sum())) <= FEW_ROWS:
+            (nearest,) = self.state.nearest_of(probe[None], max(count, few), self.rows)
+            return nearest
+        without = np.union1d(self.excluded, family.keys)
+        among = pushed_filter(self.state, self.question.among, self.rows, without)
+        return self.engine.nearest(probe, count, among, self.rows)
 
     def ranked(self, patients: Numbers) -> Numbers:
         """Of patients by their keys, those who may be evidence for a line."""
@@ -187,14 +219,19 @@ class GalleryView:
         return groups, np.bincount(places, worth, minlength=len(groups)).astype(np.float64)
 
 
-def open_view(state: GalleryState, question: Question, session: Session) -> GalleryView:
-    """What may be evidence for a question.
+def open_view(
+    state: GalleryState,
+    question: Question,
+    session: Session,
+    engine: EngineSearcher | None = None,
+) -> GalleryView:
+    """What may be evidence for a question; `engine`: what searches, where it asks for one.
 
     Raises `NotInGallery` for a patient or a family to leave out who is not there, `GalleryEmpty`
     where the question leaves nothing, `UsageError` for an approximate index that is not there.
     """
     by = question.by
-    if question.index != "exact":
+    if question.index in KINDS:
         state.approximate(question.index)
     without = _keys_of(session, question.without)
     _check_left(
@@ -203,7 +240,7 @@ def open_view(state: GalleryState, question: Question, session: Session) -> Gall
         "Exclude fewer patients.",
     )
     rows = eligible_rows(state, question.among, session) if question.among else None
-    view = GalleryView(state, question, excluded=without, rows=rows)
+    view = GalleryView(state, question, excluded=without, rows=rows, engine=engine)
     _check_left(
         view,
         f"With the filter {question.among}, the gallery has no {by} left to rank.",
@@ -224,6 +261,7 @@ def open_view(state: GalleryState, question: Question, session: Session) -> Gall
         excluded=np.union1d(without, list(family)),
         relatives={int(key): family[int(key)] for key in ranked},
         rows=rows,
+        engine=engine,
     )
     _check_left(
         last,

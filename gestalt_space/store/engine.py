@@ -172,6 +172,22 @@ class Database:
             yield session
             self._commit(session)
 
+    @contextmanager
+    def alone(self, what: str) -> Iterator[None]:
+        """So that of all machines that work with a PostgreSQL database only one does `what` at a
+        time; the server frees it when the connection ends, however that ends. A SQLite file is for
+        one machine: its processes take a lock of the home.
+
+        Raises `DatabaseError` where another one is at it for longer than the busy timeout.
+        """
+        if self.is_sqlite:
+            yield
+            return
+        with mapped_errors(self.engine), self.engine.connect() as connection:
+            direct = connection.execution_options(isolation_level="AUTOCOMMIT")
+            with postgres.alone(direct, what):
+                yield
+
     def problems(self) -> list[str]:
         """What SQLite's own checks find wrong; nothing on PostgreSQL, which has none that a client
         may ask for."""

@@ -7,7 +7,8 @@ One database, or one schema of it by `search_path`, holds one gallery.
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager, suppress
 from time import monotonic, sleep
 from typing import Any
 
@@ -32,6 +33,9 @@ _SCHEMA = "gestalt_schema"
 WRITERS = 0x67737472
 """The first half of the key of the writer's advisory lock; the second one is of the schema. The
 server frees it at the end of the transaction, however that ends."""
+WORKERS = 0x67737477
+"""The same of the locks on other work."""
+_SCHEMA_NOW = sa.text("SELECT coalesce(current_schema(), '')")
 _KEY = f"{WRITERS}, hashtext(coalesce(current_schema(), ''))"
 _TAKE_LOCK = (
     "SELECT set_config('idle_in_transaction_session_timeout', '10min', true), "
@@ -120,6 +124,20 @@ def count_keys_on(session: Session) -> None:
                 "WHERE highest > coalesce(pg_sequence_last_value(counter), 0)"
             )
         )
+
+
+@contextmanager
+def alone(connection: sa.Connection, what: str) -> Iterator[None]:
+    """Hold a lock on `what` in the schema of a connection; `lock_timeout` says how long is waited
+    for it."""
+    key = {"key": WORKERS, "what": f"{connection.scalar(_SCHEMA_NOW)} {what}"}
+    connection.execute(sa.text("SELECT pg_advisory_lock(:key, hashtext(:what))"), key)
+    try:
+        yield
+    finally:
+        # Where the connection is lost, so is the lock.
+        with suppress(sa.exc.DBAPIError):
+            connection.execute(sa.text("SELECT pg_advisory_unlock(:key, hashtext(:what))"), key)
 
 
 def vacuum(engine: Engine, tables: Collection[str]) -> None:

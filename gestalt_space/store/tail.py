@@ -118,16 +118,37 @@ def read_epoch(session: Session) -> int:
 def rows_after(session: Session, space: StoredSpace, sequence: int) -> NewRows:
     """The descriptors of a space that were added after a change. Raises `DatabaseError` for one
     that is damaged."""
-    return _rows(session, space, sequence, _ids_after(session, space, sequence))
+    return _rows(session, space, sequence, ids_after(session, space, sequence))
 
 
 def row_blocks(
     session: Session, space: StoredSpace, sequence: int, size: int = 65_536
 ) -> Iterator[NewRows]:
     """The same in blocks of at most so many rows, in the order of their ids."""
-    ids = _ids_after(session, space, sequence)
+    ids = ids_after(session, space, sequence)
     for start in range(0, len(ids), size):
         yield _rows(session, space, sequence, ids[start : start + size])
+
+
+def vectors_of(session: Session, space: StoredSpace, ids: Ids) -> tuple[Ids, Descriptors]:
+    """The descriptors of some ids `(m,)`, ascending, and these ids; those that are not there, or
+    of another space, are passed over. Raises `DatabaseError` for one that is damaged."""
+    found: list[tuple[int, bytes]] = []
+    for some in chunks([int(key) for key in np.unique(ids)]):
+        rows = session.execute(
+            sa.select(t.Descriptor.id, t.Descriptor.vector).where(
+                t.Descriptor.id.in_(some), _unindexed(t.Descriptor.space_id) == space.id
+            )
+        )
+        found += [(key, vector) for key, vector in rows]
+    if any(len(vector) != 4 * space.dim for _, vector in found):
+        raise damaged_descriptor(session, space)
+    found.sort(key=lambda row: row[0])
+    joined = b"".join(vector for _, vector in found)
+    return (
+        np.array([key for key, _ in found], dtype=np.int64),
+        np.frombuffer(joined, "<f4").reshape(len(found), space.dim),
+    )
 
 
 def removed_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
@@ -245,8 +266,9 @@ def _pairs_after(session: Session, patient: Any, other: Any, sequence: int) -> I
     return pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
 
 
-def _ids_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
-    """Ids of descriptors, ascending; from an index alone."""
+def ids_after(session: Session, space: StoredSpace, sequence: int) -> Ids:
+    """The ids of the descriptors of a space that were added after a change, ascending; from an
+    index alone."""
     query = sa.select(t.Descriptor.id).where(
         t.Descriptor.space_id == space.id, t.Descriptor.sequence > sequence
     )

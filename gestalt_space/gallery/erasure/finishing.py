@@ -14,9 +14,11 @@ from typing import Any
 from gestalt_space.errors import (
     DatabaseError,
     DescriptorError,
+    EngineError,
     ErasureUnfinished,
     GestaltError,
     OutputError,
+    UsageError,
 )
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.forms import Text
@@ -182,7 +184,7 @@ class ErasureFinisher:
         try:
             self.keeper.purge(always=True, waiting=self._say_readers)
             self._delete_left()
-        except (DatabaseError, OutputError, DescriptorError) as error:
+        except (DatabaseError, OutputError, DescriptorError, EngineError, UsageError) as error:
             raise self._unfinished(error) from error
 
     def _delete_left(self) -> None:
@@ -249,6 +251,11 @@ class ErasureFinisher:
 
     def _unfinished(self, error: GestaltError) -> ErasureUnfinished:
         told = self._holders() if isinstance(error, DatabaseError) else ""
+        if isinstance(error, EngineError | UsageError):
+            return ErasureUnfinished(
+                f"The rows are erased, but a search engine may still have them. {error.message}",
+                f"{error.hint} Then run `gestalt index erase --resume`.",
+            )
         return ErasureUnfinished(
             f"The rows are erased, but not every file is clean yet. {error.message}{told}", RESUME
         )

@@ -4,6 +4,10 @@ A schema of its own holds one table a space, and which change each follows; noth
 gallery's own tables. Numbers are kept in half precision, and searched by a graph (HNSW), which
 takes `MOST_NUMBERS` at the most: longer descriptors are kept in parts of equal length, each with a
 graph of its own, and a row is a candidate by any of them.
+
+To put a row into a large graph takes longer than all else. So rows that came after the graph was
+made are `fresh`: they are in none, and each search compares all of them. When they are `MOST_FRESH`
+they are put in together.
 """
 
 from __future__ import annotations
@@ -45,6 +49,10 @@ LINKS, BREADTH = 16, 64
 """Of each row in the graph, and of the search for them when it is put in."""
 BREADTHS = (100, 1_000)
 """Of a search, at the least and at the most; the server allows no more."""
+MOST_FRESH = 20_000
+"""Rows that are in no graph: a search compares as many in about 10 ms."""
+MADE_ANEW = 0.25
+"""Share of all rows from which on it is faster to make the graphs anew than to put them in."""
 LOOKED_AT = 40
 """So many rows may be looked at for each that is wanted, where a filter keeps others out."""
 SERVER_MEMORY = 4 * 2**20
@@ -99,9 +107,10 @@ class PgvectorEngine:
             parts = ", ".join(f"part{n} halfvec({size}) NOT NULL" for n, size in self._numbered)
             connection.exec_driver_sql(
                 f"CREATE TABLE {self._table} (id bigint PRIMARY KEY, patient bigint NOT NULL, "
-                f"age float8, site bigint NOT NULL, {parts})"
+                f"age float8, site bigint NOT NULL, fresh bool NOT NULL, {parts})"
             )
             connection.exec_driver_sql(f"CREATE INDEX ON {self._table} (patient)")
+            connection.exec_driver_sql(f"CREATE INDEX ON {self._table} (id) WHERE fresh")
             connection.exec_driver_sql(
                 "INSERT INTO collection VALUES (%s, %s, %s, 0, 0)",
                 (self._space, self._dim, NOTHING),
@@ -166,16 +175,21 @@ class PgvectorEngine:
         """The rows near to a probe, by any of the graphs."""
         parts = [_text(part) for part in np.split(probe, np.cumsum(self._parts)[:-1])]
         similarity = " + ".join(f"-(part{n} <#> %s::halfvec)" for n in range(len(parts)))
-        where, values = _conditions(among)
+        fits, values = _conditions(among)
+        # Of those in no graph the similarity itself says which are near.
+        orders: list[tuple[str, str, tuple[str, ...]]] = [("fresh", "2 DESC", ())]
+        orders += [
+            ("NOT fresh", f"part{n} <#> %s::halfvec", (part,)) for n, part in enumerate(parts)
+        ]
         found: dict[int, float] = {}
         with self._writing() as connection:
             self._widen(connection, count)
-            for number, part in enumerate(parts):
+            for which, order, by in orders:
                 query = (
-                    f"SELECT id, {similarity} FROM {self._table}{where} "  # noqa: S608
-                    f"ORDER BY part{number} <#> %s::halfvec LIMIT {int(count)}"
+                    f"SELECT id, {similarity} FROM {self._table} WHERE {which}{fits} "  # noqa: S608
+                    f"ORDER BY {order} LIMIT {int(count)}"
                 )
-                rows = connection.exec_driver_sql(query, (*parts, *values, part))
+                rows = connection.exec_driver_sql(query, (*parts, *values, *by))
                 found |= {key: near for key, near in rows}  # noqa: C416 - rows are no pairs
         best = sorted(found.items(), key=lambda one: -one[1])[:count]
         return EngineHits(
@@ -215,12 +229,14 @@ class PgvectorEngine:
             *(values[some].tolist() for values in (rows.ids, rows.patients, rows.ages, rows.sites)),
             strict=True,
         )
-        into = f"COPY {self._table} (id, patient, age, site, {names}) FROM STDIN (FORMAT BINARY)"
+        names = f"id, patient, age, site, fresh, {names}"
+        is_fresh = self._has_graphs(connection)
+        into = f"COPY {self._table} ({names}) FROM STDIN (FORMAT BINARY)"
         with driver.cursor() as cursor, cursor.copy(into) as copy:
-            copy.set_types(["int8", "int8", "float8", "int8", *["halfvec"] * len(parts)])
+            copy.set_types(["int8", "int8", "float8", "int8", "bool", *["halfvec"] * len(parts)])
             for place, (key, patient, age, site) in enumerate(facts):
                 vectors = [HalfVector(part[place]) for part in parts]
-                copy.write_row((key, patient, _known(age), site, *vectors))
+                copy.write_row((key, patient, _known(age), site, is_fresh, *vectors))
         self._count(connection, len(halves) - replaced)
 
     def _delete(self, connection: sa.Connection, ids: Ids) -> int:
@@ -233,25 +249,42 @@ class PgvectorEngine:
         )
 
     def _build(self, connection: sa.Connection) -> None:
-        """The graphs, where there are none yet."""
-        query = sa.text("SELECT count(*) FROM pg_class WHERE relname = :n AND relnamespace = :s")
+        """The graphs, where there are none yet, or where too many rows are in none."""
         rows = self._rows(connection)
-        is_built = False
-        for number, _ in self._numbered:
-            name = f"{self._table}_graph{number}"
-            where = {"n": name, "s": self._namespace(connection)}
-            if connection.scalar(query, where):
-                continue
-            memory, workers = self._building(connection, rows)
-            connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{memory}kB'")
-            connection.exec_driver_sql(f"SET LOCAL max_parallel_maintenance_workers = {workers}")
+        fresh = self._count_fresh(connection) if self._has_graphs(connection) else rows
+        if fresh < MOST_FRESH and self._has_graphs(connection):
+            return
+        is_anew = fresh >= MADE_ANEW * rows
+        if is_anew:
+            for name in self._graphs:
+                connection.exec_driver_sql(f"DROP INDEX IF EXISTS {name}")
+        connection.exec_driver_sql(
+            f"UPDATE {self._table} SET fresh = false WHERE fresh"  # noqa: S608 - a name of our own
+        )
+        if is_anew:
+            self._make_graphs(connection, rows)
+        connection.exec_driver_sql(f"ANALYZE {self._table}")
+
+    def _make_graphs(self, connection: sa.Connection, rows: int) -> None:
+        memory, workers = self._building(connection, rows)
+        connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{memory}kB'")
+        connection.exec_driver_sql(f"SET LOCAL max_parallel_maintenance_workers = {workers}")
+        for number, name in enumerate(self._graphs):
             connection.exec_driver_sql(
                 f"CREATE INDEX {name} ON {self._table} USING hnsw (part{number} halfvec_ip_ops) "
-                f"WITH (m = {LINKS}, ef_construction = {BREADTH})"
+                f"WITH (m = {LINKS}, ef_construction = {BREADTH}) WHERE NOT fresh"
             )
-            is_built = True
-        if is_built:
-            connection.exec_driver_sql(f"ANALYZE {self._table}")
+
+    @property
+    def _graphs(self) -> list[str]:
+        return [f"{self._table}_graph{number}" for number, _ in self._numbered]
+
+    def _has_graphs(self, connection: sa.Connection) -> bool:
+        return connection.scalar(_TABLE_THERE, {"t": self._graphs[-1]}) is not None
+
+    def _count_fresh(self, connection: sa.Connection) -> int:
+        query = f"SELECT count(*) FROM {self._table} WHERE fresh"  # noqa: S608 - our own name
+        return int(connection.exec_driver_sql(query).scalar() or 0)
 
     def _building(self, connection: sa.Connection, rows: int) -> tuple[int, int]:
         """KiB of memory and the processes that the server is to make a graph with."""
@@ -308,10 +341,6 @@ class PgvectorEngine:
             name = "gestalt" if current == "public" else str(current)
             self._schema = connection.dialect.identifier_preparer.quote(f"{name[:54]}_pgvector")
         return self._schema
-
-    def _namespace(self, connection: sa.Connection) -> int:
-        schema = self._own_schema(connection)
-        return int(connection.scalar(sa.text("SELECT to_regnamespace(:s)::oid"), {"s": schema}))
 
     def _set_path(self, connection: sa.Connection, schema: str) -> None:
         """Its own schema, and that in which the extension is."""
@@ -421,7 +450,7 @@ def _known(age: float) -> float | None:
 
 
 def _conditions(among: EngineFilter) -> tuple[str, tuple[object, ...]]:
-    """Which rows fit, as SQL, and its values."""
+    """Which rows fit, as SQL behind another condition, and its values."""
     parts: list[str] = []
     values: list[object] = []
     ages: list[str] = []
@@ -440,7 +469,7 @@ def _conditions(among: EngineFilter) -> tuple[str, tuple[object, ...]]:
         if keys is not None:
             parts.append(text)
             values.append(keys.tolist())
-    return (f" WHERE {' AND '.join(parts)}" if parts else ""), tuple(values)
+    return "".join(f" AND {part}" for part in parts), tuple(values)
 
 
 def _take_lock(connection: sa.Connection, name: str) -> None:

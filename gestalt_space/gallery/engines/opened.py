@@ -1,0 +1,144 @@
+"""The search engines of a home, each opened once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from functools import partial
+from pathlib import Path
+from threading import Lock
+
+from gestalt_space.errors import (
+    DatabaseError,
+    DescriptorError,
+    EngineError,
+    GestaltError,
+    OutputError,
+    UsageError,
+)
+from gestalt_space.gallery.engines.following import EngineFollower
+from gestalt_space.gallery.engines.recorded import EngineRecord, read_engines, write_engines
+from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
+from gestalt_space.index.engines.registry import open_engine
+from gestalt_space.store import erasures, reads
+from gestalt_space.store.engine import Database
+from gestalt_space.store.reads import StoredSpace
+
+FAILURES = (EngineError, UsageError, DatabaseError, OutputError, DescriptorError)
+"""What keeps an engine from following now, and not later."""
+
+
+class OpenEngines:
+    """Of one home. `file`: that names them; `folder`: of the home's locks; `timeout`: seconds to
+    wait for another process. Safe for threads."""
+
+    def __init__(self, database: Database, file: Path, folder: Path, timeout: float) -> None:
+        self._database = database
+        self._file = file
+        self._folder = folder
+        self._timeout = timeout
+        self._lock = Lock()
+        self._open: dict[tuple[str, str, str | None], VectorEngine] = {}
+
+    @property
+    def records(self) -> tuple[EngineRecord, ...]:
+        """What the home's file names. Raises `UsageError`."""
+        return read_engines(self._file)
+
+    def record_of(self, name: str, space: str) -> EngineRecord | None:
+        """The engine of a name for a space, by its fingerprint; None where the home has none."""
+        return next((one for one in self.records if one.key == (name, space)), None)
+
+    def keep(self, record: EngineRecord) -> None:
+        """Record an engine, in the place of one of its name for the space. Raises `OutputError`."""
+        others = [one for one in self.records if one.key != record.key]
+        write_engines(self._file, [*others, record])
+
+    def forget(self, record: EngineRecord) -> None:
+        """Take an engine out of the home's file. Raises `OutputError`."""
+        write_engines(self._file, [one for one in self.records if one.key != record.key])
+
+    def engine(self, record: EngineRecord, dim: int) -> VectorEngine:
+        """The collection of an engine; nothing is asked of it yet. Raises `UsageError`."""
+        key = (*record.key, record.address)
+        with self._lock:
+            if key not in self._open:
+                place = CollectionPlace(self._address(record), record.space, dim)
+                self._open[key] = open_engine(record.name, place)
+            return self._open[key]
+
+    def follower(
+        self, record: EngineRecord, space: StoredSpace, *, wait: bool = True
+    ) -> EngineFollower:
+        """What lets an engine follow the database; without `wait`, another process that does so is
+        left to it. Raises `UsageError`."""
+        engine = self.engine(record, space.dim)
+        timeout = self._timeout if wait else 0
+        return EngineFollower(self._database, space, engine, self._folder, timeout)
+
+    def follow(self) -> None:
+        """Let every engine follow. What cannot be done now is done after the next change; matches
+        tell how far an engine lags."""
+        with suppress(*FAILURES):
+            for record, space in self._used():
+                with suppress(*FAILURES):
+                    self.follower(record, space).follow()
+
+    def take_out(self, *, wait: bool = True) -> None:
+        """Take what was removed from the database out of every engine; where an erasure waits for
+        it, out of their files, too, and collections of spaces that were dropped with it. Raises
+        what the first one did that could not."""
+        if not self.records:
+            return
+        with self._database.reading() as session:
+            wipe = bool(erasures.begun_erasures(session))
+        failed: GestaltError | None = None
+        used = list(self._used())
+        for record, space in used:
+            left = _failed(partial(self._take_out, record, space, wait=wait, wipe=wipe))
+            failed = failed or left
+        kept = {record.key for record, _ in used}
+        for record in self.records:
+            if record.key not in kept:
+                left = _failed(partial(self._drop, record))
+                failed = failed or left
+        if failed is not None:
+            raise failed
+
+    def close(self) -> None:
+        """Close the engines that were opened."""
+        with self._lock:
+            for engine in self._open.values():
+                engine.close()
+            self._open = {}
+
+    def _take_out(
+        self, record: EngineRecord, space: StoredSpace, *, wait: bool, wipe: bool
+    ) -> None:
+        self.follower(record, space, wait=wait).take_out(wipe=wipe)
+
+    def _drop(self, record: EngineRecord) -> None:
+        self.engine(record, 0).drop()
+        self.forget(record)
+
+    def _used(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
+        """The engines of spaces that the database has."""
+        records = self.records
+        if not records:
+            return
+        with self._database.reading() as session:
+            spaces = {one.fingerprint: one for one in reads.spaces(session)}
+        yield from ((one, spaces[one.space]) for one in records if one.space in spaces)
+
+    def _address(self, record: EngineRecord) -> str:
+        if record.address is not None:
+            return record.address
+        return self._database.engine.url.render_as_string(hide_password=False)
+
+
+def _failed(work: Callable[[], object]) -> GestaltError | None:
+    try:
+        work()
+    except FAILURES as error:
+        return error
+    return None
