@@ -64,10 +64,10 @@ def _measure(folder: Path, photos: int, probes: int) -> Iterator[Row]:
     engine, taken = _timed(lambda: _opened(lite))
     yield "opening it, s", f"{taken:.1f}"
     yield "memory of the process, MB", f"{_memory():,.0f} ({before:,.0f} after filling)"
-    yield from _adding(engine, folder, people)
     searcher = written_segments(folder, people)
     searcher.prefetch()
     yield from _searching(engine, searcher, people, *people.held_out(probes))
+    yield from _adding(engine, folder, people)
     engine.close()
 
 
@@ -83,8 +83,7 @@ def _searching(
         of_exact.append(_timed(lambda p=probe: searcher.candidates(p, CANDIDATES))[1])
         values = searcher.similarities(probe[None])[0]
         values[owners == patient] = -2
-        rows = hits.ids[hits.ids < len(owners)]
-        found = rows[np.argsort(-searcher.exact(probe, rows), kind="stable")]
+        found = hits.ids[np.argsort(-searcher.exact(probe, hits.ids), kind="stable")]
         true = np.argsort(-values, kind="stable")[: 4 * CANDIDATES]
         true = true[np.argsort(-searcher.exact(probe, true), kind="stable")]
         of_photos.append(_share(found, true))

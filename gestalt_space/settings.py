@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -48,6 +48,10 @@ class Settings(BaseSettings):
         default=None,
         description="Address of a PostgreSQL database, such as `postgresql://USER@HOST/NAME`. "
         "Without it, the database is a SQLite file in the home.",
+    )
+    milvus_token: SecretStr | None = Field(
+        default=None,
+        description="What a Milvus server asks for to search in it: `USER:PASSWORD`, or a key.",
     )
     hpo_release: Path | None = Field(
         default=None,

@@ -28,6 +28,7 @@ from gestalt_space.index.engines.contract import (
     EngineRows,
 )
 from gestalt_space.index.engines.lite_rows import LiteRows
+from gestalt_space.index.engines.milvus_address import is_server
 from gestalt_space.index.engines.milvus_connections import (
     SYNC,
     LiteFolder,
@@ -282,7 +283,7 @@ def open_milvus(place: CollectionPlace, wait: float = 30.0) -> MilvusEngine:
     Lite is not installed, or for an address that is none.
     """
     collection = f"gestalt_{place.space[:32]}"
-    if "://" in place.address:
+    if is_server(place.address):
         server = MilvusServer(place.address, wait)
         rows: MilvusRows = ServerRows(collection, place.dim, wait)
         return MilvusEngine(server, rows, collection, place.space, place.dim)

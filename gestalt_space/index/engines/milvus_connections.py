@@ -9,10 +9,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 from gestalt_space.errors import EngineAway, EngineError, EngineFull, EngineUnsuitable, UsageError
 from gestalt_space.index.engines import lite_server
+from gestalt_space.index.engines.milvus_address import split_token
 from gestalt_space.index.engines.milvus_client import connect
 from gestalt_space.paths import display_name
 
@@ -89,7 +89,7 @@ class MilvusServer:
         self._seconds = seconds
         if find_spec("pymilvus") is None:
             raise UsageError("pymilvus, by which Milvus is asked, is not installed.", INSTALL)
-        self._address, self._token = _without_token(address)
+        self._address, self._token = split_token(address)
         self.told = f"Milvus at {display_name(self._address)}"
         self._client: Any = None
         self._lock = Lock()
@@ -129,25 +129,6 @@ class MilvusServer:
             if self._client is None:
                 self._client = connect(self._address, self._seconds, self._token)
             return self._client
-
-
-def _without_token(address: str) -> tuple[str, str]:
-    """An address, and the token in it. Raises `UsageError`."""
-    try:
-        parts = urlsplit(address)
-        host = parts.hostname or ""
-        port = f":{parts.port}" if parts.port is not None else ""
-    except ValueError:
-        host = ""
-    if not host or parts.scheme not in ("http", "https") or parts.query or parts.fragment:
-        raise UsageError(
-            "This is not an address of a Milvus server.",
-            "It looks like http://HOST:19530, or http://HOST:19530/DATABASE.",
-        )
-    if ":" in host:
-        host = f"[{host}]"
-    words = [unquote(word) for word in (parts.username, parts.password) if word is not None]
-    return f"{parts.scheme}://{host}{port}{parts.path}", ":".join(words)
 
 
 def _errors() -> tuple[type[Exception], ...]:
