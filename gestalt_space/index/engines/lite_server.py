@@ -25,8 +25,8 @@ from gestalt_space.index.engines.milvus_client import connect
 from gestalt_space.paths import display_name
 
 INSTALL = (
-    "Install Milvus Lite: pip install 'gestalt-space[milvus]' grpcio, then "
-    "pip install --no-deps milvus-lite."
+    "Run `pip install 'gestalt-space[milvus]'`, then `pip install --no-deps milvus-lite`: with its "
+    "dependencies it would overwrite the files of faiss-gpu."
 )
 _THREADS = 4
 _LOOK_AGAIN = 0.1

@@ -16,7 +16,7 @@ from gestalt_space.index.engines.milvus_address import split_token
 from gestalt_space.index.engines.milvus_client import connect
 from gestalt_space.paths import display_name
 
-INSTALL = "Install it: pip install 'gestalt-space[milvus]'."
+INSTALL = "Run `pip install 'gestalt-space[milvus]'`."
 _NOT_FOUND, _DENIED = 100, 9
 _UNKNOWN_USER = frozenset({1100, 1800})
 _NO_ROOM = ("No space left", "Disk quota exceeded", "quota exhausted", "quota exceeded")
