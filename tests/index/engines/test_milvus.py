@@ -340,14 +340,6 @@ def test_what_is_not_installed_is_named(monkeypatch, opened: Open):
     assert "gestalt-space[milvus]" in error.value.hint
 
 
-@pytest.mark.parametrize(
-    "address", ["http://", "ftp://host", "http://host:port", "http://h:1/a?b=c", "http://[::1"]
-)
-def test_what_is_no_address_is_refused(opened: Open, address: str):
-    with pytest.raises(UsageError, match="address"):
-        opened(address)
-
-
 def test_a_server_that_is_away_is_told_soon_and_its_token_is_not(opened: Open):
     engine = opened("http://user:s%40cret@127.0.0.1:1", wait=1.0)
     begun = time.monotonic()
