@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -232,7 +232,8 @@ class MilvusEngine:
             timeout=self._connection.seconds,
         )
         if found:
-            return _Record(**json.loads(found[0]["record"]))
+            with suppress(ValueError, TypeError):
+                return _Record(**json.loads(found[0]["record"]))
         fields = client.describe_collection(self._collection, timeout=self._connection.seconds)[
             "fields"
         ]

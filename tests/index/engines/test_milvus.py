@@ -18,6 +18,7 @@ from gestalt_space.errors import EngineAway, EngineFull, EngineUnsuitable, Usage
 from gestalt_space.index.engines import lite_rows, lite_server, milvus_connections
 from gestalt_space.index.engines.contract import NOTHING, CollectionPlace, EnginePosition
 from gestalt_space.index.engines.milvus import MOST_NUMBERS, MilvusEngine, open_milvus
+from gestalt_space.index.engines.milvus_rows import POSITIONS
 from tests.index.engines.opened import DIM, SPACE, milvus_server
 from tests.index.engines.test_contract import part, some_rows
 
@@ -208,6 +209,23 @@ def test_whoever_waits_gets_the_folder_when_it_is_free(
     assert position == EnginePosition(SPACE, DIM, 16, 0, 32)
 
 
+def test_whoever_forgets_to_close_it_loses_nothing(
+    other_process: subprocess.Popen[str], opened: Open, folder: Path
+):
+    other_process.kill()
+    other_process.wait()
+    forgetful = FILL.replace("sys.stdin.read()", "raise SystemExit(3)")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", forgetful, str(folder), SPACE],
+        timeout=60,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (3, "")
+    assert opened().position() == EnginePosition(SPACE, DIM, 16, 0, 32)
+
+
 def test_nobody_else_can_ask_it_and_nothing_is_left(
     opened: Open, folder: Path, tmp_path: Path, monkeypatch
 ):
@@ -307,10 +325,28 @@ def test_a_log_that_is_cut_off_is_seen_by_the_number_of_rows(
     assert position.rows < 32
 
 
-@pytest.mark.parametrize("dim", [MOST_NUMBERS + 1])
-def test_more_numbers_than_milvus_keeps_are_refused(opened: Open, dim: int):
+@pytest.mark.parametrize("text", ["", "no record", '{"space": "other", "rows": 1}', "[]"])
+def test_where_no_position_can_be_read_it_follows_nothing(
+    opened: Open, rng: np.random.Generator, text: str
+):
+    engine = opened()
+    engine.create()
+    engine.add(some_rows(rng, 100))
+    engine.settle(100, 0)
+    with engine._connection.asking() as client:
+        found = client.query(POSITIONS, filter="record != ''")
+        if text:
+            client.upsert(POSITIONS, [{**found[0], "record": text}])
+        else:
+            client.delete(POSITIONS, ids=[found[0]["collection"]])
+    assert engine.position() == EnginePosition(SPACE, DIM, NOTHING, 0, 100)
+    engine.settle(101, 2)
+    assert engine.position() == EnginePosition(SPACE, DIM, 101, 2, 100)
+
+
+def test_more_numbers_than_milvus_keeps_are_refused(opened: Open):
     with pytest.raises(EngineUnsuitable, match="32,768") as error:
-        opened(dim=dim).create()
+        opened(dim=MOST_NUMBERS + 1).create()
     assert error.value.hint
 
 
