@@ -86,6 +86,7 @@ class LiteServer:
             running, self._running = self._running, None
             self.rows.clear()
             self.unwritten.clear()
+            self._synced.clear()
             if running is not None:
                 running.stop()
 

@@ -129,6 +129,7 @@ class MilvusEngine:
             unwiped = {*record.unwiped, *self._rows.blocks(client, ids)}
             if unwiped != {*record.unwiped}:
                 self._keep(client, replace(record, unwiped=tuple(sorted(unwiped))))
+                self._connection.sync()
             self._rows.remove(client, ids)
 
     def wipe(self) -> None:
@@ -247,7 +248,6 @@ class MilvusEngine:
             "vector": [1.0, 0.0],
         }
         client.upsert(POSITIONS, [row], timeout=self._connection.seconds)
-        self._connection.sync()
 
     def _schema(self, client: Any) -> Any:
         from pymilvus import DataType

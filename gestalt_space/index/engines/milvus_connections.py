@@ -17,9 +17,14 @@ from gestalt_space.index.engines.milvus_client import connect
 from gestalt_space.paths import display_name
 
 INSTALL = "Run `pip install 'gestalt-space[milvus]'`."
-_NOT_FOUND, _DENIED = 100, 9
-_UNKNOWN_USER = frozenset({1100, 1800})
-_NO_ROOM = ("No space left", "Disk quota exceeded", "quota exhausted", "quota exceeded")
+_NO_COLLECTION, _NO_DATABASE = 100, 800
+_FULL = frozenset({3, 7, 9})
+"""What a server calls a memory, a disk or a quota that is used up."""
+_NOT_LET_IN = frozenset({1400, 1401, 1800})
+_NO_ROOM = ("No space left", "Disk quota exceeded")
+"""What the system says where Milvus Lite writes."""
+_REFUSALS = ("UNAUTHENTICATED", "PERMISSION_DENIED")
+"""What gRPC calls it."""
 SYNC = "Run `gestalt index engine sync milvus`, or leave out --index."
 _AGAIN = "Run `gestalt index engine sync milvus --anew`. The database has everything."
 
@@ -140,17 +145,28 @@ def _errors() -> tuple[type[Exception], ...]:
 
 def _explained(error: Exception, who: str) -> EngineError | None:
     """What an error means, where its kind says so."""
-    code, text = getattr(error, "code", None), str(error)
-    if code == _NOT_FOUND:
+    code = getattr(error, "code", None)
+    if callable(code):
+        return _refused(who) if code().name in _REFUSALS else None
+    if code == _NO_COLLECTION:
         return EngineUnsuitable(f"{who} has no such collection.", SYNC)
-    if code == _DENIED or any(sign in text for sign in _NO_ROOM):
+    if code == _NO_DATABASE:
+        return EngineUnsuitable(
+            f"{who} has no database of this name.", "Create it there, or use another one."
+        )
+    if code in _FULL or any(sign in str(error) for sign in _NO_ROOM):
         return EngineFull(
             f"{who} has no room for more: {_first_line(error)}.",
             "Free space on its disk, then run the same command again.",
         )
-    if code in _UNKNOWN_USER:
-        return EngineAway(f"{who} does not accept the token.", "Check the token.")
-    return None
+    return _refused(who) if code in _NOT_LET_IN else None
+
+
+def _refused(who: str) -> EngineAway:
+    return EngineAway(
+        f"{who} does not let this user do it.",
+        "Check GESTALT_MILVUS_TOKEN and the rights of the user.",
+    )
 
 
 def _first_line(error: Exception) -> str:

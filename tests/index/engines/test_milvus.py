@@ -9,10 +9,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
+import grpc
 import numpy as np
 import psutil
 import pytest
+from pymilvus import MilvusException
 
 from gestalt_space.errors import EngineAway, EngineFull, EngineUnsuitable, UsageError
 from gestalt_space.index.engines import lite_rows, lite_server, milvus_connections
@@ -385,6 +388,41 @@ def test_a_server_that_is_away_is_told_soon_and_its_token_is_not(opened: Open):
     told = f"{error.value.message} {error.value.hint}"
     assert "cret" not in told
     assert "user" not in told
+
+
+class Refusal(grpc.RpcError):
+    def code(self) -> grpc.StatusCode:
+        return grpc.StatusCode.UNAUTHENTICATED
+
+
+ERRORS = {
+    "memory": (MilvusException(3, "memory limit exceeded"), EngineFull, "no room"),
+    "disk": (MilvusException(7, "disk limit exceeded"), EngineFull, "no room"),
+    "quota": (MilvusException(9, "quota exceeded"), EngineFull, "no room"),
+    "user": (MilvusException(1400, "not authenticated"), EngineAway, "does not let"),
+    "rights": (MilvusException(1401, "not permitted"), EngineAway, "does not let"),
+    "login": (Refusal(), EngineAway, "does not let"),
+    "none": (MilvusException(100, "collection not found"), EngineUnsuitable, "no such collection"),
+    "database": (MilvusException(800, "database not found"), EngineUnsuitable, "no database"),
+    "busy": (MilvusException(4, "too many requests"), EngineAway, "does not answer: too many"),
+    "network": (OSError("gone"), EngineAway, "does not answer: gone"),
+}
+
+
+@pytest.mark.parametrize("case", ERRORS)
+def test_what_a_server_says_is_told_in_words(
+    opened: Open, monkeypatch: pytest.MonkeyPatch, case: str
+):
+    raised, error, told = ERRORS[case]
+
+    def refuse(*given: object, **more: object) -> None:
+        raise raised
+
+    client = SimpleNamespace(has_collection=refuse, close=lambda: None)
+    monkeypatch.setattr(milvus_connections, "connect", lambda *given: client)
+    with pytest.raises(error, match=told) as caught:
+        opened("http://host:19530").position()
+    assert caught.value.hint
 
 
 def test_a_server_that_goes_away_and_comes_back(
