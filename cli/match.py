@@ -89,9 +89,10 @@ def match(
         str,
         typer.Option(
             "--index",
-            help="exact, ivf or hnsw. ivf and hnsw are approximate indexes for millions of "
-            "photos; `gestalt index approximate` builds them. They miss some photos, and the "
-            "output says how many. They need --aggregation nearest and no --among.",
+            help="exact, ivf, hnsw or pgvector. ivf and hnsw are approximate indexes for millions "
+            "of photos; `gestalt index approximate` builds them. pgvector is a search engine; "
+            "`gestalt index engine add` fills it. They miss some photos, and the output says how "
+            "many. They need --aggregation nearest, and ivf and hnsw no --among.",
         ),
     ] = "exact",
     sex: Annotated[

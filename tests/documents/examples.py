@@ -37,6 +37,12 @@ from gestalt_space.documents.added import added_document, added_table
 from gestalt_space.documents.classified import classified_document, classified_table
 from gestalt_space.documents.contents import contents_document, contents_table
 from gestalt_space.documents.corrected import corrected_document
+from gestalt_space.documents.engines import (
+    engine_document,
+    engine_removed_document,
+    engines_document,
+    engines_table,
+)
 from gestalt_space.documents.evidence import evidence_table
 from gestalt_space.documents.filled import removed_document
 from gestalt_space.documents.findings import findings_document, findings_table
@@ -81,6 +87,8 @@ from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.choosing import SpaceState
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.correcting import Correction
+from gestalt_space.gallery.engines.engine_mixin import EngineState
+from gestalt_space.gallery.engines.recorded import EngineRecall, EngineRecord
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.searching import FileTrace as Found
 from gestalt_space.gallery.erasure.searching import SearchReport
@@ -89,6 +97,7 @@ from gestalt_space.gallery.listing import GalleryStats
 from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.gallery.storing import Added
 from gestalt_space.gallery.trail import LoggedEvent
+from gestalt_space.index.engines.contract import EnginePosition
 from gestalt_space.interop.gestaltmatcher import service_reply
 from gestalt_space.match.answer import Eligible, Match, MatchLine, ProbePhoto, SharedTrait
 from gestalt_space.match.classified import Classified, ClassLine, FusedLine
@@ -196,6 +205,18 @@ VIEW: Any = SimpleNamespace(
         searched_on="processor",
     ),
     approximate=None,
+    engine=None,
+    told=None,
+    searched_on="processor",
+)
+ENGINES = (
+    EngineState(
+        EngineRecord("pgvector", "ab" * 32, None, EngineRecall(0.98765, 0.99, 300, 100_000)),
+        "tiny",
+        EnginePosition("ab" * 32, 512, 100_003, 2, 100_000),
+        3,
+    ),
+    EngineState(EngineRecord("pgvector", "cd" * 32, "postgresql://host/db"), None, None, 0, ERROR),
 )
 CALIBRATION = CalibrationState("current", 5, 4, 5, 4, 0)
 PATIENTS = (
@@ -449,6 +470,9 @@ def documents() -> dict[str, Any]:
         ),
         "removed": removed_document(Removed(1, 2)),
         "spaces": spaces_document(SPACES),
+        "engine": engine_document(ENGINES[0]),
+        "engines": engines_document(ENGINES),
+        "engine-removed": engine_removed_document("pgvector", forgotten=True),
         "homes": homes_document(HOMES, "0" * 36),
         "home-forgotten": home_forgotten_document(HOMES[1], "0" * 36),
         "explanation": explanation_document(explanation()),
@@ -528,6 +552,7 @@ def tables() -> dict[str, Table]:
         "contents": contents_table(STATS),
         "added": added_table(ADDED),
         "spaces": spaces_table(SPACES),
+        "engines": engines_table(ENGINES),
         "homes": homes_table(HOMES, "0" * 36),
         "findings": findings_table(FINDINGS),
         "log": log_table(EVENTS),

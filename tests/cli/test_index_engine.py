@@ -1,0 +1,101 @@
+"""`gestalt index engine`, and `gestalt match --index` with an engine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.gallery.engines import measuring
+from tests import made
+from tests.cli.conftest import Command
+from tests.galleries import open_gallery
+from tests.index.engines.opened import vector_server
+from tests.many import fill_gallery
+from tests.servers import Databases
+
+ALIGNED = ("--detector", "aligned")
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[Databases]:
+    with vector_server() as server:
+        one = Databases(server.address, "commands")
+        one.prepare()
+        yield one
+
+
+@pytest.fixture
+def on_server(
+    home: Path,
+    databases: Databases,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Path:
+    """A home whose gallery is on a server with pgvector."""
+    monkeypatch.setenv("GESTALT_DATABASE_URL", databases.of(home))
+    monkeypatch.setattr(measuring, "MEASURED", 20)
+    with open_gallery(home) as gallery:
+        fill_gallery(gallery, np.arange(200) // 2, made.unit(rng, 200, 16), 20)
+    return home
+
+
+def test_an_engine_is_added_used_and_removed(
+    on_server: Path, photos: list[Path], gestalt: Command
+) -> None:
+    match = ("match", photos[0], *ALIGNED)
+    missing = gestalt(*match, "--index", "pgvector")
+    assert (missing.code, "gestalt index engine add pgvector" in missing.err) == (2, True)
+    added = gestalt("index", "engine", "add", "pgvector")
+    assert added.code == 0
+    assert "pgvector has 200 photos." in added.err
+    assert "100.0 % of the 10 nearest photos and 100.0 % of the first 10 disorders" in added.err
+    exact, found = (
+        gestalt(*match, "--json").document,
+        gestalt(*match, "--index", "pgvector", "--json").document,
+    )
+    assert found["probes"] == exact["probes"]
+    told = found["gallery"]["approximate"]
+    assert (told["recall_at_10"], told["disorder_recall_at_10"]) == (1.0, 1.0)
+    assert (told["measured_on"], told["photos"], told["later_photos"]) == (20, 200, 0)
+    assert found["gallery"]["searched_on"] == "pgvector"
+    said = gestalt(*match, "--index", "pgvector").out
+    assert "pgvector: recall@10 1.00 measured on 20 photos" in said
+    (listed,) = gestalt("index", "engine", "list", "--json").document["engines"]
+    assert (listed["name"], listed["space"], listed["photos"]) == ("pgvector", "tiny", 200)
+    assert "pgvector" in gestalt("index", "engine", "list").out
+    again = gestalt("index", "engine", "add", "pgvector")
+    assert (again.code, "engine sync pgvector" in again.err) == (2, True)
+    synced = gestalt("index", "engine", "sync", "pgvector", "--anew", "--json").document
+    assert synced["engine"]["photos"] == 200
+    gone = gestalt("index", "engine", "remove", "pgvector", "--yes", "--json").document
+    assert gone == {
+        "document": "engine-removed",
+        "version": 1,
+        "name": "pgvector",
+        "forgotten": False,
+    }
+    assert gestalt("index", "engine", "list", "--json").document["engines"] == []
+
+
+def test_a_home_on_sqlite_cannot_use_pgvector(
+    home: Path, photos: list[Path], gestalt: Command, rng: np.random.Generator
+) -> None:
+    with open_gallery(home) as gallery:
+        if not gallery.database.is_sqlite:
+            pytest.skip("the gallery is on a server")
+        fill_gallery(gallery, np.arange(4), made.unit(rng, 4, 16), 2)
+    refused = gestalt("index", "engine", "add", "pgvector")
+    assert refused.code == 2
+    assert "this one is a SQLite file" in refused.err
+    assert gestalt("index", "engine", "list", "--json").document["engines"] == []
+    unknown = gestalt("index", "engine", "add", "elastic")
+    assert (unknown.code, "Choose one of: pgvector" in unknown.err) == (2, True)
+
+
+def test_an_empty_gallery_has_nothing_to_fill_it_with(home: Path, gestalt: Command) -> None:
+    refused = gestalt("index", "engine", "add", "pgvector")
+    assert refused.code != 0
+    assert "gestalt index add" in refused.err
