@@ -53,7 +53,7 @@ def main() -> None:
 
 def _measure(folder: Path, photos: int) -> Iterator[Row]:
     people = make_population(photos)
-    searcher = _written(folder, people)
+    searcher = written_segments(folder, people)
     probes, patients = people.held_out(PROBES)
     searcher.prefetch()
 
@@ -95,7 +95,7 @@ def _measure(folder: Path, photos: int) -> Iterator[Row]:
             )
 
 
-def _written(folder: Path, people: Population) -> Searcher:
+def written_segments(folder: Path, people: Population) -> Searcher:
     """The population as segments on the disk."""
     blocks = people.blocks()
     segments, first = [], 0

@@ -59,6 +59,10 @@ class Settings(BaseSettings):
         description="Address of a PostgreSQL database, such as `postgresql://USER@HOST/NAME`. "
         "Without it, the database is a SQLite file in the home.",
     )
+    milvus_token: SecretStr | None = Field(
+        default=None,
+        description="What a Milvus server asks for to search in it: `USER:PASSWORD`, or a key.",
+    )
     hpo_release: Path | None = Field(
         default=None,
         description="Folder with a release of HPO: `hp.obo`, `phenotype.hpoa` and "

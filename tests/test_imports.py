@@ -36,6 +36,7 @@ HEAVY = ("cv2", "faiss", "insightface", "numpy", "onnx", "onnxruntime", "pandas"
 """Modules that are not loaded before they are needed."""
 HEAVY += ("pydantic", "rich", "sqlalchemy", "statsmodels", "torch", "typer")
 HEAVY += ("jinja2", "matplotlib")
+HEAVY += ("grpc", "milvus_lite", "pymilvus")
 
 
 def level(room: str) -> int:

@@ -71,7 +71,11 @@ class OpenGallery:
         )
         self._reader = Reader(self.database, settings.index_dir, settings.search_device)
         self._engines = OpenEngines(
-            self.database, settings.engines_file, settings.index_dir, settings.busy_timeout
+            self.database,
+            settings.engines_file,
+            settings.index_dir,
+            settings.busy_timeout,
+            settings.milvus_token.get_secret_value() if settings.milvus_token else None,
         )
         self._keeper = Keeper(
             self.database,

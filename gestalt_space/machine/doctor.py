@@ -6,8 +6,11 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from importlib import metadata
+
+import numpy as np
 
 import gestalt_space
 from gestalt_space.classifiers.opening import open_classifier
@@ -16,6 +19,9 @@ from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_d
 from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
+from gestalt_space.index.engines.contract import CollectionPlace, EngineRows
+from gestalt_space.index.engines.lite_server import INSTALL as INSTALL_LITE
+from gestalt_space.index.engines.milvus import open_milvus
 from gestalt_space.index.gpu import gpu_name, gpu_works
 from gestalt_space.phenotype.release import installed_ontology
 from gestalt_space.settings import Settings
@@ -50,6 +56,7 @@ def examine(settings: Settings) -> Iterator[CheckFinding]:
     yield from guarded("torch", _torch())
     yield from guarded("faiss", _faiss())
     yield _search(settings)
+    yield from guarded("milvus", _milvus())
     yield from guarded("HPO", _hpo())
     yield _variants()
     yield from guarded("models", _models(settings))
@@ -122,6 +129,14 @@ def _torch() -> Iterator[CheckFinding]:
 
 
 def _faiss() -> Iterator[CheckFinding]:
+    if all(map(_version, FAISS)):
+        yield CheckFinding(
+            "faiss",
+            "note",
+            "faiss-gpu and faiss-cpu are both installed, with files of the same names",
+            "Run `pip uninstall faiss-cpu`, then "
+            "`pip install --force-reinstall --no-deps faiss-gpu`.",
+        )
     # In a process of its own: a build without kernels for the card ends the process it is in.
     try:
         test = subprocess.run(  # noqa: S603 - our own interpreter and text
@@ -159,6 +174,31 @@ def _search(settings: Settings) -> CheckFinding:
         hint = "Set GESTALT_SEARCH_DEVICE=auto to search without a GPU."
         return CheckFinding("search", "fail", f"no GPU can be used for searching: {why}", hint)
     return CheckFinding("search", "ok", f"on the CPU; no GPU: {why}")
+
+
+def _milvus() -> Iterator[CheckFinding]:
+    """Where pymilvus is installed: whether Milvus Lite keeps and finds rows."""
+    version, lite = _version("pymilvus"), _version("milvus-lite")
+    if version is None:
+        return
+    if lite is None:
+        told = f"pymilvus {version}, for Milvus servers; no Milvus Lite"
+        yield CheckFinding("milvus", "note", told, INSTALL_LITE)
+        return
+    ids = np.arange(1, 5)
+    rows = EngineRows(ids, ids, np.zeros(4), ids, np.eye(4, dtype=np.float32))
+    with tempfile.TemporaryDirectory(prefix="gestalt-") as folder:
+        engine = open_milvus(CollectionPlace(folder, "doctor", 4))
+        try:
+            engine.create()
+            engine.add(rows)
+            hits = engine.nearest(rows.vectors[2], 1)
+        finally:
+            engine.close()
+    if hits.ids.tolist() != [3]:
+        yield CheckFinding("milvus", "fail", "the self-test found a wrong row", INSTALL_LITE)
+        return
+    yield CheckFinding("milvus", "ok", f"pymilvus {version}; Milvus Lite {lite} works")
 
 
 def _models(settings: Settings) -> Iterator[CheckFinding]:

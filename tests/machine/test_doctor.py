@@ -10,8 +10,12 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from gestalt_space.index.engines import lite_server
+from gestalt_space.index.engines.contract import EngineHits
+from gestalt_space.index.engines.milvus import MilvusEngine
 from gestalt_space.machine import doctor
 from gestalt_space.machine.doctor import CheckFinding, examine
 from gestalt_space.settings import Settings, load_settings
@@ -280,3 +284,39 @@ def test_the_release_of_hpo_is_named(settings: Settings, monkeypatch: pytest.Mon
     ontology = parsed_release().ontology
     monkeypatch.setattr(doctor, "installed_ontology", lambda: ontology)
     assert found(settings)["HPO"].detail == f"release {ontology.release}, {len(ontology)} terms"
+
+
+def test_milvus_is_tried_where_it_is_installed(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    finding = found(settings)["milvus"]
+    assert finding.state == "ok"
+    assert "Milvus Lite" in finding.detail
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: None if "lite" in name else real(name))
+    finding = found(settings)["milvus"]
+    assert (finding.state, finding.hint) == ("note", lite_server.INSTALL)
+    monkeypatch.setattr(doctor, "_version", lambda name: None if "milvus" in name else real(name))
+    assert "milvus" not in found(settings)
+
+
+def test_a_milvus_that_finds_the_wrong_rows_or_cannot_start_is_told(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+):
+    def wrong(*given: object) -> EngineHits:
+        return EngineHits(np.array([1]), np.array([1.0]))
+
+    monkeypatch.setattr(MilvusEngine, "nearest", wrong)
+    assert "milvus" in failing(settings)
+    monkeypatch.undo()
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / ("long" * 30)))
+    (tmp_path / ("long" * 30)).mkdir()
+    finding = found(settings)["milvus"]
+    assert finding.state == "fail"
+    assert "TMPDIR" in finding.hint
+
+
+def test_two_packages_of_faiss_are_told(settings: Settings, monkeypatch: pytest.MonkeyPatch):
+    real = doctor._version
+    monkeypatch.setattr(doctor, "_version", lambda name: real(name) or "1.0")
+    findings = [one for one in examine(settings) if one.subject == "faiss"]
+    assert [one.state for one in findings] == ["note", "ok"]
+    assert "pip uninstall faiss-cpu" in findings[0].hint

@@ -11,7 +11,7 @@ from gestalt_space.gallery.engines.searching import EngineSearcher
 from gestalt_space.gallery.keeper import attempted
 from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.index.engines.contract import EnginePosition
-from gestalt_space.index.engines.registry import parse_engine
+from gestalt_space.index.engines.registry import parse_engine, recorded_address
 from gestalt_space.progress import Stages, no_stages
 from gestalt_space.store import reads, tail
 from gestalt_space.store.reads import StoredSpace
@@ -50,8 +50,9 @@ class EnginesMixin(WritableGallery):
         """Let an engine search this space: fill it, and measure how much it finds.
 
         From then on each command brings it up to the database. `address`: of the engine, without a
-        password; None for the gallery's own database. After an interruption, `sync_engine` goes on.
-        Raises `UsageError` where the home has it already, `EngineError` and `GalleryEmpty`.
+        password; None for the gallery's own database, or a folder in the home. After an
+        interruption, `sync_engine` goes on. Raises `UsageError` where the home has it already,
+        `EngineError` and `GalleryEmpty`.
         """
         engine = parse_engine(name)
         space = self._filled_space()
@@ -60,7 +61,7 @@ class EnginesMixin(WritableGallery):
                 f"The home already uses {engine} in this space.",
                 f"To bring it up to the database: `gestalt index engine sync {engine}`.",
             )
-        record = EngineRecord(engine, space.fingerprint, address)
+        record = EngineRecord(engine, space.fingerprint, recorded_address(engine, address))
         # Before it is recorded: an engine that cannot be used is not left in the home.
         follower = self._engines.follower(record, space)
         follower.prepare()

@@ -19,6 +19,7 @@ from gestalt_space.errors import (
 from gestalt_space.gallery.engines.following import EngineFollower
 from gestalt_space.gallery.engines.recorded import EngineRecord, read_engines, write_engines
 from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
+from gestalt_space.index.engines.milvus_address import with_token
 from gestalt_space.index.engines.registry import open_engine
 from gestalt_space.store import erasures, reads
 from gestalt_space.store.engine import Database
@@ -30,13 +31,22 @@ FAILURES = (EngineError, UsageError, DatabaseError, OutputError, DescriptorError
 
 class OpenEngines:
     """Of one home. `file`: that names them; `folder`: of the home's locks; `timeout`: seconds to
-    wait for another process. Safe for threads."""
+    wait for another process; `milvus_token`: what lets one into a Milvus server. Safe for threads.
+    """
 
-    def __init__(self, database: Database, file: Path, folder: Path, timeout: float) -> None:
+    def __init__(
+        self,
+        database: Database,
+        file: Path,
+        folder: Path,
+        timeout: float,
+        milvus_token: str | None = None,
+    ) -> None:
         self._database = database
         self._file = file
         self._folder = folder
         self._timeout = timeout
+        self._milvus_token = milvus_token
         self._lock = Lock()
         self._open: dict[tuple[str, str, str | None], VectorEngine] = {}
 
@@ -131,6 +141,9 @@ class OpenEngines:
         yield from ((one, spaces[one.space]) for one in records if one.space in spaces)
 
     def _address(self, record: EngineRecord) -> str:
+        if record.name == "milvus":
+            own = self._file.with_name("milvus").absolute()
+            return with_token(record.address or str(own), self._milvus_token)
         if record.address is not None:
             return record.address
         return self._database.engine.url.render_as_string(hide_password=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from gestalt_space.errors import EngineAway
 from gestalt_space.gallery.engines import measuring
 from gestalt_space.home import Gallery
 from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
+from gestalt_space.index.engines.milvus import open_milvus
 from gestalt_space.index.engines.pgvector import PgvectorEngine
 from gestalt_space.index.engines.registry import OPENERS
 from gestalt_space.match import question
@@ -109,7 +110,7 @@ def vector_databases() -> Iterator[Databases]:
         yield databases
 
 
-@pytest.fixture(params=["reference", "pgvector"])
+@pytest.fixture(params=["reference", "pgvector", "milvus"])
 def engine(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[str, Callable[[CollectionPlace], VectorEngine]]:
@@ -119,6 +120,9 @@ def engine(
         databases: Databases = request.getfixturevalue("vector_databases")
         monkeypatch.setenv("GESTALT_DATABASE_URL", databases.of(tmp_path / "home"))
         return name, PgvectorEngine
+    if name == "milvus":
+        lite = str(tmp_path / "home" / "milvus")
+        return name, lambda place: open_milvus(replace(place, address=lite))
     server = ReferenceServer()
     return name, lambda place: ReferenceEngine(server, place.space, place.space, place.dim)
 
