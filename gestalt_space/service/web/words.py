@@ -56,6 +56,9 @@ ERRORS: dict[str, str] = {
         "The search engine does not have this gallery. An admin has to fill it again."
     ),
     "engine_full": N_("The search engine has no room left. Tell an admin of this service."),
+    "cluster": N_("The other machines cannot do this work. Tell an admin of this service."),
+    "cluster_lost": N_("The other machines do not answer any more. Finished work is kept."),
+    "worker_died": N_("The program ended at this photo. Try another version of the photo."),
     "consent_withdrawn": N_(
         "This patient's consent is withdrawn: nothing is added, shown or matched."
     ),
