@@ -1,0 +1,80 @@
+"""pgvector beside a gallery in one database: nothing of the gallery is disturbed by it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gestalt_space.gallery.archives.restoring import restore
+from gestalt_space.gallery.engines import measuring
+from gestalt_space.home import Gallery
+from gestalt_space.match.question import Question
+from gestalt_space.settings import load_settings
+from gestalt_space.store.engine import Database
+from gestalt_space.weights.store import ModelStore
+from tests import made
+from tests.databases import admin
+from tests.galleries import make_home, open_gallery
+from tests.gallery.engines.test_searching import sources
+from tests.many import fill_gallery
+from tests.servers import Databases
+
+
+@pytest.fixture
+def gallery(
+    tmp_path: Path,
+    tiny_store: ModelStore,
+    vector_databases: Databases,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    monkeypatch.setenv("GESTALT_DATABASE_URL", vector_databases.of(tmp_path / "home"))
+    monkeypatch.setattr(measuring, "MEASURED", 20)
+    with open_gallery(make_home(tmp_path / "home", tiny_store)) as one:
+        fill_gallery(one, np.arange(60) // 2, made.unit(rng, 60, 16), 10)
+        one.add_engine("pgvector")
+        yield one
+
+
+def address_of(gallery: Gallery) -> str:
+    return gallery.database.engine.url.render_as_string(hide_password=False)
+
+
+def test_the_index_is_verified_and_the_tables_are_those_of_the_gallery(gallery: Gallery):
+    assert "no problem found" in gallery.check_index()["tiny"]
+    with admin(address_of(gallery)).connect() as connection:
+        tables = sa_tables(connection)
+    assert {"collection"} < tables["gestalt_pgvector"]
+    assert not any(name.startswith(("rows_", "collection")) for name in tables["public"])
+    # A second opening finds the same version, and nothing to upgrade.
+    Database(address_of(gallery), create=False).close()
+
+
+def sa_tables(connection) -> dict[str, set[str]]:
+    rows = connection.exec_driver_sql("SELECT schemaname, tablename FROM pg_tables").all()
+    found: dict[str, set[str]] = {}
+    for schema, table in rows:
+        found.setdefault(schema, set()).add(table)
+    return found
+
+
+def test_a_backup_is_of_the_gallery_alone_and_a_restored_home_has_no_engine(
+    gallery: Gallery,
+    tmp_path: Path,
+    tiny_store: ModelStore,
+    vector_databases: Databases,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    exact = [match.lines for match in gallery.match(sources(tmp_path), Question())]
+    gallery.back_up(tmp_path / "backup")
+    other = make_home(tmp_path / "other", tiny_store)
+    monkeypatch.setenv("GESTALT_DATABASE_URL", vector_databases.of(other, "empty"))
+    restore(tmp_path / "backup", load_settings(other))
+    with open_gallery(other) as restored:
+        assert restored.engines() == []
+        assert [match.lines for match in restored.match(sources(tmp_path), Question())] == exact
+        restored.add_engine("pgvector")
+        found = restored.match(sources(tmp_path), Question(index="pgvector"))
+        assert [match.lines for match in found] == exact
