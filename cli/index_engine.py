@@ -22,7 +22,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
 )
 
-Name = Annotated[str, typer.Argument(help="pgvector.", show_default=False)]
+Name = Annotated[str, typer.Argument(help="pgvector or milvus.", show_default=False)]
 Seed = Annotated[
     int, typer.Option("--seed", min=0, help="Seed for choosing the photos to measure.")
 ]
@@ -34,7 +34,8 @@ def add(
         str | None,
         typer.Option(
             "--address",
-            help="Address of the engine, without a password. [default: the gallery's own database]",
+            help="Address of the engine, without a password; for milvus also a folder. [default: "
+            "the gallery's own database, or the folder `milvus` of the home]",
             show_default=False,
         ),
     ] = None,

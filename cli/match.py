@@ -98,10 +98,10 @@ def match(
         str,
         typer.Option(
             "--index",
-            help="exact, ivf, hnsw or pgvector. ivf and hnsw are approximate indexes for millions "
-            "of photos; `gestalt index approximate` builds them. pgvector is a search engine; "
-            "`gestalt index engine add` fills it. They miss some photos, and the output says how "
-            "many. They need --aggregation nearest, and ivf and hnsw no --among.",
+            help="exact, ivf, hnsw, pgvector or milvus. ivf and hnsw are approximate indexes for "
+            "millions of photos; `gestalt index approximate` builds them. pgvector and milvus are "
+            "search engines; `gestalt index engine add` fills them. They miss some photos, and the "
+            "output says how many. They need --aggregation nearest, and ivf and hnsw no --among.",
         ),
     ] = "exact",
     sex: Annotated[

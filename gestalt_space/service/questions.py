@@ -22,7 +22,7 @@ async def _question(
     among: Annotated[list[str], Form(description="Filters, as sex=female.")] = [],  # noqa: B006
     without: Annotated[list[str], Form(description="Patients to leave out.")] = [],  # noqa: B006
     family: Annotated[str | None, Form(description="The family of the photos.")] = None,
-    index: Annotated[str, Form(description="exact, ivf, hnsw or pgvector.")] = "exact",
+    index: Annotated[str, Form(description="exact, ivf, hnsw, pgvector or milvus.")] = "exact",
     sex: Annotated[str | None, Form(description="Of the photos' patient.")] = None,
     age: Annotated[str | None, Form(description="As 4, 18m, 4y6m.")] = None,
     ancestry: Annotated[str | None, Form(description="In the gallery's words.")] = None,

@@ -53,6 +53,7 @@ NOT_RUN = {
     "--event 12": "the twelfth event of another trail",
     "--head 1204:": "the head of another trail",
     "--forget": "another machine",
+    "HOST:19530": "a Milvus server",
 }
 """What a command needs, by a part of the command. These are parsed, and not run."""
 

@@ -95,6 +95,32 @@ def test_a_home_on_sqlite_cannot_use_pgvector(
     assert (unknown.code, "Choose one of: pgvector" in unknown.err) == (2, True)
 
 
+def test_milvus_is_added_used_and_removed_without_a_server(
+    home: Path,
+    photos: list[Path],
+    gestalt: Command,
+    rng: np.random.Generator,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(measuring, "MEASURED", 20)
+    with open_gallery(home) as gallery:
+        fill_gallery(gallery, np.arange(200) // 2, made.unit(rng, 200, 16), 20)
+    match = ("match", photos[0], *ALIGNED)
+    refused = gestalt("index", "engine", "add", "milvus", "--address", "http://key@host:19530")
+    assert (refused.code, "GESTALT_MILVUS_TOKEN" in refused.err) == (2, True)
+    assert "key@" not in refused.err
+    added = gestalt("index", "engine", "add", "milvus")
+    assert (added.code, "milvus has 200 photos." in added.err) == (0, True)
+    found = gestalt(*match, "--index", "milvus", "--json").document
+    assert found["probes"] == gestalt(*match, "--json").document["probes"]
+    assert found["gallery"]["searched_on"] == "milvus"
+    (listed,) = gestalt("index", "engine", "list", "--json").document["engines"]
+    assert (listed["name"], listed["photos"], listed["address"]) == ("milvus", 200, None)
+    assert gestalt("index", "engine", "remove", "milvus", "--yes").code == 0
+    assert not list((home / "milvus").rglob("block_*"))
+    assert gestalt("index", "engine", "list", "--json").document["engines"] == []
+
+
 def test_an_empty_gallery_has_nothing_to_fill_it_with(home: Path, gestalt: Command) -> None:
     refused = gestalt("index", "engine", "add", "pgvector")
     assert refused.code != 0
