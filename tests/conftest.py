@@ -16,6 +16,7 @@ from gestalt_space.index.integers import Product, integer_product
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import databases, made, schema, servers
+from tests.distributed.nodes import RayNodes, ray_nodes
 from tests.prepared import Prepared
 
 SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
@@ -168,6 +169,13 @@ def real_store(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> ModelS
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Fills a folder for the first test that asks for it, and copies it for the others."""
     return Prepared(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="session")
+def nodes() -> Iterator[RayNodes]:
+    """A Ray cluster of two nodes with a core each. A test may add some, and kills these."""
+    with ray_nodes(1, 1) as nodes:
+        yield nodes
 
 
 @pytest.fixture

@@ -22,8 +22,8 @@ from gestalt_space.errors import ClusterError, ClusterLost, UsageError
 
 PATIENCE = 30.0
 """Seconds to wait for a cluster that does not answer, or a machine with room for a worker."""
-_START_SECONDS = 60.0
-"""What a local Ray may take to start beyond that, and a connection to be made."""
+START_SECONDS = 60.0
+"""What Ray may take to start on this machine, or to connect, beyond that."""
 _CLOSE_SECONDS = 20.0
 _INSTALL = "Run `pip install 'gestalt-space[ray]'`."
 _JOIN = (
@@ -156,7 +156,7 @@ def _start(
 
 def _ready(connection: Connection, address: str | None, patience: float) -> list[Node]:
     try:
-        if not connection.poll(patience + _START_SECONDS):
+        if not connection.poll(patience + START_SECONDS):
             raise ClusterError(f"{_named(address)} does not answer.", _JOIN)
         kind, found = connection.recv()
     except (EOFError, OSError) as error:

@@ -6,7 +6,7 @@ So it gets a process of its own, which only hands bytes from the process that as
 and back. Messages come and go by the connection of that number:
 
     in   ("start", make_worker, resources)   workers for what follows, in place of those before
-         ("item", number, item)
+         ("item", number, item, tries)
          ("stop",)
     out  ("ready", nodes)  or  ("refused", why)    once
          ("done", number, node, result)
@@ -33,9 +33,8 @@ from gestalt_space.devices import cores
 from gestalt_space.distributed.hosting import Host
 from gestalt_space.distributed.resources import Node, Resources
 
-TRIES = 3
-"""Deaths of workers that an item was alone in, after which it has failed; also of workers in a row
-that died before they were made."""
+START_TRIES = 3
+"""Workers in a row that may die before they are made."""
 AHEAD = 2
 """Items that a worker has at once: it is at work on one, and the next one is there."""
 LOCAL = "local"
@@ -55,6 +54,8 @@ _BUSY = (
 class _Item:
     number: int
     data: bytes
+    tries: int
+    """Workers that may die while they have nothing else."""
     deaths: int = 0
     alone: bool = False
     """A worker died that had it, and it is not known whether because of it."""
@@ -113,8 +114,8 @@ class Driver:
                 self._alone_since = time.monotonic()
                 for _ in range(max(1, resources.places(nodes_of(self._ray)))):
                     self._add_worker()
-            case ("item", number, data):
-                self._waiting.append(_Item(number, data))
+            case ("item", number, data, tries):
+                self._waiting.append(_Item(number, data, tries))
                 self._assign()
             case ("stop",):
                 self._stop()
@@ -200,13 +201,15 @@ class Driver:
         """Another one takes the place of a dead worker, and its items, each alone."""
         self._workers.remove(worker)
         why = _reason(error)
-        if self._early_deaths >= TRIES:
+        if self._early_deaths >= START_TRIES:
             self._stop()
-            self._connection.send(("stuck", f"{TRIES} workers died at their start: {why}", _SAME))
+            self._connection.send(
+                ("stuck", f"{START_TRIES} workers died at their start: {why}", _SAME)
+            )
             return
         if len(worker.items) == 1:
             worker.items[0].deaths += 1
-            if worker.items[0].deaths >= TRIES:
+            if worker.items[0].deaths >= worker.items[0].tries:
                 self._connection.send(("died", worker.items.popleft().number, why))
         for item in worker.items:
             # A result may be lost on its way, where the next item kills the worker at once.

@@ -39,7 +39,10 @@ class Host:
         try:
             self._work = pickle.loads(make_worker)()  # noqa: S301 - from our own driver
         except Exception as error:  # noqa: BLE001 - the driver raises it
-            return pickle.dumps(self._told(error))
+            told = self._told(error)
+            told.message = f"On {self._node}: {told.message}"
+            told.args = (told.message,)
+            return pickle.dumps(told)
         return None
 
     def run(self, item: bytes) -> tuple[str, bytes]:

@@ -17,6 +17,9 @@ from gestalt_space.errors import ClusterError, ClusterLost, GestaltError, Worker
 T = TypeVar("T")
 R = TypeVar("R")
 
+TRIES = 3
+"""Workers that may die while they have an item and nothing else, before it has failed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome(Generic[T, R]):
@@ -74,33 +77,35 @@ class Workers(Generic[T, R]):
         self._numbers = count()
         self._found: dict[int, tuple[str, Any]] = {}
 
-    def map(self, items: Iterable[T], *, ahead: int) -> Generator[Outcome[T, R], None, None]:
+    def map(
+        self, items: Iterable[T], *, ahead: int, tries: int = TRIES
+    ) -> Generator[Outcome[T, R], None, None]:
         """What becomes of each item, in their order.
 
         At most `ahead` items are out before the first of them is taken: no more than their results
-        are kept. An item whose worker or machine died goes to another worker; if the worker dies
-        each time, that is its outcome. A second map may run while a first one waits. Raises
-        `ClusterLost`; `ClusterError` if no machine has room for a worker, or if workers die before
-        they are made; and what `make_worker` raises.
+        are kept. An item whose worker or machine died goes to another worker; if `tries` workers
+        die that had nothing else, that is its outcome. A second map may run while a first one
+        waits. Raises `ClusterLost`; `ClusterError` if no machine has room for a worker, or if
+        workers die before they are made; and what `make_worker` raises.
         """
         out: deque[tuple[int, T]] = deque()
         remaining = iter(items)
         for item in islice(remaining, ahead):
-            out.append((self._send(item), item))
+            out.append((self._send(item, tries), item))
         while out:
             number, item = out.popleft()
             node, result = self._receive(number)
             for following in islice(remaining, 1):
-                out.append((self._send(following), following))
+                out.append((self._send(following, tries), following))
             if isinstance(result, GestaltError):
                 yield Outcome(item, None, result, node)
                 continue
             value, error = pickle.loads(result)  # noqa: S301 - from our own worker
             yield Outcome(item, value, error, node)
 
-    def _send(self, item: T) -> int:
+    def _send(self, item: T, tries: int) -> int:
         number = next(self._numbers)
-        self._cluster.send("item", number, pickle.dumps(item, protocol=5))
+        self._cluster.send("item", number, pickle.dumps(item, protocol=5), tries)
         return number
 
     def _receive(self, number: int) -> tuple[str, Any]:

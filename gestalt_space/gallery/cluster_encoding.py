@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gestalt_space.devices import Device, Precision
-from gestalt_space.distributed.cluster import open_cluster
-from gestalt_space.distributed.mapping import Workers, workers_of
+from gestalt_space.distributed.cluster import PATIENCE, open_cluster
+from gestalt_space.distributed.mapping import TRIES, Workers, workers_of
 from gestalt_space.distributed.resources import Node, Resources
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.errors import (
@@ -152,7 +152,7 @@ def encoding_on_cluster(address: str | None, job: EncodingJob) -> Iterator[Clust
     Raises as `open_cluster`, and `DeviceUnavailable` where a GPU was asked for and no machine of
     the cluster has one.
     """
-    with open_cluster(address) as cluster:
+    with open_cluster(address, patience=PATIENCE) as cluster:
         resources = resources_for(cluster.nodes, job.device)
         make_worker: Callable[[], EncodingWorker] = partial(EncodingWorker, job)
         with workers_of(cluster, make_worker, resources) as workers:
@@ -202,7 +202,8 @@ class ClusterEncoding:
         if isinstance(sources, Sized):
             # Each worker gets some of a few photos.
             together = min(together, max(1, len(sources) // (2 * self._places)))
-        for task, found in self._map(_tasks(sources, together, skip)):
+        tries = TRIES if together == 1 else 1
+        for task, found in self._map(_tasks(sources, together, skip), tries=tries):
             if isinstance(found, WorkerDied) and len(task.sources) > 1:
                 # One of them it is; the others are encoded.
                 alone = self._map(_tasks(task.sources, 1, skip))
@@ -217,10 +218,12 @@ class ClusterEncoding:
                 raise found
             yield found.found
 
-    def _map(self, tasks: Iterable[T]) -> Iterator[tuple[T, _Done | WorkerDied]]:
+    def _map(
+        self, tasks: Iterable[T], *, tries: int = TRIES
+    ) -> Iterator[tuple[T, _Done | WorkerDied]]:
         """What became of each task, in order."""
         workers: Workers[Any, _Done] = self._workers
-        for outcome in workers.map(tasks, ahead=2 * self._places + 2):
+        for outcome in workers.map(tasks, ahead=2 * self._places + 2, tries=tries):
             done = outcome.value
             if done is None:
                 if not isinstance(outcome.error, WorkerDied):

@@ -5,17 +5,11 @@ from functools import partial
 
 import pytest
 
-from gestalt_space.distributed.cluster import Cluster, open_cluster
+from gestalt_space.distributed.cluster import Cluster
 from gestalt_space.distributed.mapping import ordered_map, workers_of
 from gestalt_space.distributed.resources import Resources
 from gestalt_space.errors import ClusterError, ModelNotInstalled, PhotoDamaged, WorkerDied
 from tests.distributed import workers
-
-
-@pytest.fixture(scope="module")
-def local():
-    with open_cluster() as cluster:
-        yield cluster
 
 
 def test_results_come_in_order_from_all_workers(local: Cluster):
@@ -71,7 +65,9 @@ def test_an_item_that_kills_each_worker_is_its_own_failure(local: Cluster):
 
 
 def test_a_worker_that_cannot_be_made_ends_the_map(local: Cluster):
-    with pytest.raises(ModelNotInstalled, match="no such model") as caught:
+    with pytest.raises(
+        ModelNotInstalled, match=r"^On \S+: This machine has no such model"
+    ) as caught:
         list(ordered_map(local, range(3), workers.unmade, ahead=2))
     assert caught.value.hint == "Copy it."
 

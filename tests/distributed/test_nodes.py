@@ -1,0 +1,109 @@
+"""The map on a cluster of several nodes, which come and go."""
+
+from __future__ import annotations
+
+import socket
+import time
+from functools import partial
+
+import pytest
+
+from gestalt_space.distributed import cluster as cluster_module
+from gestalt_space.distributed.cluster import check_address, open_cluster
+from gestalt_space.distributed.mapping import ordered_map
+from gestalt_space.distributed.resources import Resources
+from gestalt_space.errors import ClusterError, ClusterLost, UsageError
+from tests.distributed import workers
+from tests.distributed.nodes import RayNodes, ray_nodes
+
+
+def test_all_nodes_work(nodes: RayNodes):
+    with open_cluster(nodes.address) as cluster:
+        assert sorted(node.cpus for node in cluster.nodes) == [0, 1, 1]
+        found = list(ordered_map(cluster, range(12), partial(workers.doubling, 0.05), ahead=6))
+    assert [one.value[0] for one in found] == [2 * item for item in range(12)]
+    assert len({one.value[1] for one in found}) == 2
+
+
+def test_the_work_of_a_node_that_is_killed_goes_to_others(nodes: RayNodes):
+    extra = nodes.add()
+    found = []
+    with open_cluster(nodes.address) as cluster:
+        for one in ordered_map(cluster, range(40), partial(workers.doubling, 0.05), ahead=12):
+            found.append(one)
+            if len(found) == 5:
+                nodes.kill(extra)
+    assert [one.value[0] for one in found] == [2 * item for item in range(40)]
+    assert len({one.value[1] for one in found}) == 3
+
+
+def test_workers_go_where_their_gpu_is(nodes: RayNodes):
+    with_gpu = nodes.add(cpus=2, gpus=1)
+    with open_cluster(nodes.address) as cluster:
+        resources = Resources(cpus=2, gpus=1)
+        assert resources.places(cluster.nodes) == 1
+        (told,) = ordered_map(cluster, [None], workers.about, ahead=1, resources=resources)
+    nodes.kill(with_gpu)
+    assert told.value is not None
+    assert (told.value["gpus"], told.value["cores"]) == ("0", 2)
+
+
+def test_no_machine_with_room_for_a_worker(nodes: RayNodes):
+    needed = Resources(cpus=64, gpus=8)
+    with open_cluster(nodes.address, patience=1) as cluster:
+        results = ordered_map(cluster, [1], workers.doubling, ahead=1, resources=needed)
+        with pytest.raises(ClusterError, match="has 64 free cores and 8 free GPUs") as caught:
+            next(results)
+    assert "ray status" in caught.value.hint
+
+
+def test_a_cluster_that_goes_away():
+    with ray_nodes(1) as nodes, open_cluster(nodes.address, patience=2) as cluster:
+        results = ordered_map(cluster, range(10**6), partial(workers.doubling, 0.05), ahead=4)
+        assert [next(results).item for _ in range(3)] == [0, 1, 2]
+        nodes.kill_head()
+        with pytest.raises(
+            ClusterLost, match=f"The Ray cluster at {nodes.address} is gone"
+        ) as caught:
+            list(results)
+    assert "repeat the command" in caught.value.hint
+
+
+def test_nobody_answers_at_the_address():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{taken.getsockname()[1]}"
+    with (
+        pytest.raises(ClusterError, match=f"No Ray cluster answers at {address}") as caught,
+        open_cluster(address),
+    ):
+        raise AssertionError
+    assert "ray start" in caught.value.hint
+
+
+def test_something_else_answers_at_the_address(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cluster_module, "START_SECONDS", 2.0)
+    began = time.monotonic()
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        address = f"127.0.0.1:{other.getsockname()[1]}"
+        with (
+            pytest.raises(ClusterError, match="does not answer"),
+            open_cluster(address, patience=1),
+        ):
+            raise AssertionError
+    assert time.monotonic() - began < 20
+
+
+@pytest.mark.parametrize(
+    "address", ["", "head", "head:", ":6379", "head:port", "head:70000", "ray://head:10001"]
+)
+def test_what_is_no_address(address: str):
+    with pytest.raises(UsageError, match="not the address of a Ray cluster"):
+        check_address(address)
+
+
+def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cluster_module, "find_spec", lambda name: None)
+    with pytest.raises(UsageError, match="Ray is not installed") as caught, open_cluster():
+        raise AssertionError
+    assert caught.value.hint == "Run `pip install 'gestalt-space[ray]'`."
