@@ -81,6 +81,18 @@ def compare(
         ),
     ] = 0.5,
     seed: options.Seed = 0,
+    engine: cohort_options.EngineName = "local",
+    address: options.Address = None,
+    scratch: Annotated[
+        Path,
+        typer.Option(
+            "--scratch",
+            help="With --engine ray: folder that all machines share. Descriptors are there while "
+            "the command runs.",
+            metavar="DIR",
+            show_default="this folder",
+        ),
+    ] = Path(),
     overwrite: options.Overwrite = False,
     space: options.Space = None,
     home: options.Home = None,
@@ -105,6 +117,8 @@ def compare(
     from gestalt_space.cohort.patients import parse_facts
     from gestalt_space.cohort.result_tables import comparison_table, similarities_table
     from gestalt_space.cohort.statistics_document import comparison_document
+    from gestalt_space.cohort.workers import engine_workers
+    from gestalt_space.gallery.options import parse_engine
     from gestalt_space.stats.resampling import FEWEST_REPLICATES, Bootstrap
 
     output.check_csv(csv, as_json=as_json, overwrite=overwrite)
@@ -125,13 +139,17 @@ def compare(
     plan = ComparisonPlan(
         parse_facts(match), permutations, Bootstrap(bootstrap, seed), seed, with_family, prior
     )
+    machines = parse_engine(engine, address)
     with opened(home, space=space) as gallery:
-        gallery = gallery.pinned()
+        gallery, cluster = gallery.pinned(), gallery.settings.ray_address
         a = _group(gallery, "a", a_cohort, a_disorder, a_gene, a_patients)
         b = _group(gallery, "b", b_cohort, b_disorder, b_gene, b_patients)
         everybody = cohort_options.chosen(gallery)
-    with output.stages(quiet=quiet) as stages:
-        found = measure(a, b, plan, everybody, stages=stages)
+    with (
+        engine_workers(machines, address or cluster, scratch) as workers,
+        output.stages(quiet=quiet) as stages,
+    ):
+        found = measure(a, b, plan, everybody, workers=workers, stages=stages)
     if csv is not None:
         output.write_table(tables[wanted](found), csv)
         return

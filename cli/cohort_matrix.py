@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from gestalt_space.cohort.blocks import Number
     from gestalt_space.cohort.cohort_matrix import CohortMatrix, Unit
     from gestalt_space.cohort.selection import Selection
+    from gestalt_space.cohort.workers import Workers
     from gestalt_space.home import Gallery
 
 MOST_SHOWN = 9
@@ -124,6 +125,8 @@ def matrix(
             show_default=False,
         ),
     ] = [],  # noqa: B006
+    engine: cohort_options.EngineName = "local",
+    address: options.Address = None,
     overwrite: options.Overwrite = False,
     detector: options.Detector = "auto",
     landmarks: options.LandmarksFile = None,
@@ -149,6 +152,8 @@ def matrix(
     from gestalt_space.cohort.picture_documents import large_matrix_document
     from gestalt_space.cohort.selection import Criteria, select
     from gestalt_space.cohort.tables import check_matrix_path, matrix_table, write_matrix
+    from gestalt_space.cohort.workers import engine_workers
+    from gestalt_space.gallery.options import parse_engine
 
     output.check_csv(csv, as_json=as_json, overwrite=overwrite)
     if csv is not None and table is not None:
@@ -167,6 +172,12 @@ def matrix(
             "Only .npy and .zarr files can have numbers of another kind.",
             "Choose one of these endings for -o, or leave out --dtype.",
         )
+    machines = parse_engine(engine, address)
+    if machines == "ray" and (table is None or table.suffix.lower() != ".zarr"):
+        raise UsageError(
+            "Several machines can only write a .zarr file.",
+            "Use -o matrix.zarr, or leave out --engine ray.",
+        )
     if table is not None and is_large:
         if against or kind == "rank" or (rows, how) == ("patient", "nearest") or figure:
             raise UsageError(
@@ -180,7 +191,7 @@ def matrix(
     for picture in figure:
         check_picture_path(picture, overwrite=overwrite)
     with opened(home, space=space, detector=detector, landmarks=landmarks) as gallery:
-        gallery = gallery.pinned()
+        gallery, cluster = gallery.pinned(), gallery.settings.ray_address
         if photos:
             chosen = _of_photos(gallery, photos, quiet)
         else:
@@ -201,7 +212,8 @@ def matrix(
         output.say_error(error, name)
     code = 3 if chosen.failed else 0
     if table is not None and is_large:
-        _write_large(chosen, rows, kind == "distance", number, table, overwrite, quiet)
+        with engine_workers(machines, address or cluster, table.parent) as workers:
+            _write_large(chosen, rows, kind == "distance", number, table, workers, overwrite, quiet)
         if as_json:
             output.write_json(large_matrix_document(str(table), len(chosen)))
         return code
@@ -264,6 +276,7 @@ def _write_large(
     distance: bool,
     number: Number,
     path: Path,
+    workers: Workers,
     overwrite: bool,
     quiet: bool,
 ) -> None:
@@ -282,6 +295,7 @@ def _write_large(
             unit=unit,
             distance=distance,
             number=number,
+            workers=workers,
             overwrite=overwrite,
             progress=show,
         )

@@ -38,6 +38,14 @@ PatientsFile = Annotated[
         "--patients", help="Text file with patient ids, one per line.", show_default=False
     ),
 ]
+EngineName = Annotated[
+    str,
+    typer.Option(
+        "--engine",
+        help="What compares: local (this machine) or ray (the machines of a Ray cluster, which "
+        "share a folder under the same path).",
+    ),
+]
 Figure = Annotated[
     Path | None,
     typer.Option("--figure", help="Figure to write: .png, .svg or .pdf.", show_default=False),

@@ -20,10 +20,11 @@ import numpy as np
 
 from gestalt_space.atomic_files import replacing, unwritable
 from gestalt_space.devices import cores
-from gestalt_space.distributed.cluster import Cluster
+from gestalt_space.distributed.cluster import Cluster, open_cluster
 from gestalt_space.distributed.mapping import ordered_map
 from gestalt_space.distributed.resources import Resources
 from gestalt_space.errors import OutputError
+from gestalt_space.gallery.options import Engine
 from gestalt_space.paths import display_name
 from gestalt_space.types import Descriptors
 
@@ -148,3 +149,14 @@ class ClusterWorkers:
 
 
 THREADS = Threads()
+
+
+@contextmanager
+def engine_workers(engine: Engine, address: str | None, folder: Path) -> Iterator[Workers]:
+    """The workers of an engine by its name. `address`: of a Ray cluster, None for a Ray on this
+    machine; `folder`: on a disk that all of its machines share. Raises as `open_cluster`."""
+    if engine == "local":
+        yield THREADS
+        return
+    with open_cluster(address) as cluster:
+        yield ClusterWorkers(cluster, folder)

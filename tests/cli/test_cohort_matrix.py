@@ -169,3 +169,28 @@ def test_a_photo_that_fails_is_told_and_the_others_compared(home, photos, gestal
     assert ran.code == 3
     assert "p0.png" in ran.err
     assert len(ran.document["rows"]) == 5
+
+
+def test_ray_writes_chunks_and_nothing_else(filled, gestalt: Command, tmp_path: Path):
+    pytest.importorskip("ray")
+    zarr = pytest.importorskip("zarr")
+    words = ("cohort", "matrix", "-o")
+    assert gestalt(*words, tmp_path / "a.zarr").code == 0
+    ran = gestalt(*words, tmp_path / "b.zarr", "--engine", "ray")
+    assert ran.code == 0, ran.err
+    one, other = (zarr.open_array(tmp_path / name, mode="r") for name in ("a.zarr", "b.zarr"))
+    assert np.array_equal(one[:], other[:])
+    assert json.loads((tmp_path / "b.zarr.json").read_text())["photos"] == 4
+    refused = gestalt(*words, tmp_path / "m.npy", "--engine", "ray")
+    assert (refused.code, "only write a .zarr" in refused.err) == (2, True)
+
+
+def test_a_cluster_that_is_away_is_told(filled, gestalt: Command, tmp_path: Path):
+    pytest.importorskip("ray")
+    words = ("--engine", "ray", "--address", "127.0.0.1:1")
+    ran = gestalt("cohort", "matrix", "-o", tmp_path / "m.zarr", *words)
+    assert ran.code == 1
+    assert "No Ray cluster answers at 127.0.0.1:1" in ran.err
+    assert list(tmp_path.glob("m.*")) == []
+    ran = gestalt("cohort", "matrix", "-o", tmp_path / "m.zarr", "--engine", "slurm")
+    assert (ran.code, "Unknown engine 'slurm'" in ran.err) == (2, True)

@@ -130,6 +130,18 @@ def test_compare_tells_the_probability_of_different_disorders(
 
 
 @pytest.mark.usefixtures("cohorts")
+def test_compare_on_ray_gives_the_same(gestalt: Command, tmp_path: Path):
+    pytest.importorskip("ray")
+    words = ("cohort", "compare", "north", "south", *COMPARED, "--json")
+    ran = gestalt(*words, "--engine", "ray", "--scratch", tmp_path)
+    assert ran.code == 0, ran.err
+    assert ran.document == gestalt(*words).document
+    assert not list(tmp_path.glob("*.npy"))
+    missing = gestalt(*words, "--engine", "ray", "--scratch", tmp_path / "no")
+    assert (missing.code, "cannot be written" in missing.err) == (1, True)
+
+
+@pytest.mark.usefixtures("cohorts")
 def test_compare_as_a_document_and_a_table(gestalt: Command, tmp_path: Path):
     table = tmp_path / "found.csv"
     words = ("cohort", "compare", "--a-cohort", "north", "--b-cohort", "south", *COMPARED)
