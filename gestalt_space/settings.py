@@ -142,7 +142,7 @@ class Settings(BaseSettings):
         "person.",
     )
     site_questions_per_day: int = Field(
-        default=200,
+        default=50,
         ge=1,
         description="Number of questions that another hospital may ask in 24 hours.",
     )

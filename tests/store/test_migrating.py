@@ -206,6 +206,27 @@ def test_down_to_a_revision_and_up_again_keeps_every_row(
         session.execute(sa.insert(t.Crop).values(face_id=99, png=b"x"))
 
 
+def test_an_earlier_version_does_not_let_other_hospitals_in(
+    database: Database, alembic: Config
+) -> None:
+    """It would take them for people. Who has another role keeps the tokens."""
+    with database.writing() as session:
+        for place, (name, role) in enumerate((("anna", "admin"), ("hospital-b", "site"))):
+            add_user(session, name, role, None)  # type: ignore[arg-type]
+            add_token(session, name, "", str(place) * 64, timedelta(days=1))
+            begin_login(session, name, str(place + 5) * 64, timedelta(hours=1))
+    migrate(database, alembic, "0011")
+    rows = all_rows(database.engine)
+    assert [row["name"] for row in rows["service_user"]] == ["anna"]
+    assert [row["digest"] for row in rows["api_token"]] == ["0" * 64]
+    assert [row["digest"] for row in rows["login_session"]] == ["5" * 64]
+    migrate(database, alembic, "head")
+    with database.writing() as session:
+        assert add_user(session, "hospital-b", "site", None).id == 3, "keys are never given twice"
+    with pytest.raises(DatabaseError), database.writing() as session:
+        add_user(session, "x", "owner", None)  # type: ignore[arg-type]
+
+
 def test_down_to_nothing_and_up_again(database: Database, store: Store, alembic: Config) -> None:
     fill_all_tables(database, store)
     migrate(database, alembic, "base")
