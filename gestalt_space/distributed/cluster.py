@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -69,7 +70,7 @@ class Cluster:
 @contextmanager
 def open_cluster(address: str | None = None, *, patience: float = PATIENCE) -> Iterator[Cluster]:
     """A Ray cluster by its address, `HOST:PORT` or `auto`; without one, a Ray of this process's own
-    on this machine, which nobody else can reach and which ends with it.
+    on this machine, which nobody else can use and which ends with it.
 
     Nothing is downloaded or reported, and Ray writes nothing to the terminal. `patience`: seconds
     to wait for the cluster, and later for a machine with room for a worker. Raises `UsageError` as
@@ -144,6 +145,9 @@ def _start(
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(max(1, int(patience))),
     }
+    if address is None:
+        # Ray listens on all of this machine's addresses: whoever has not the token is refused.
+        told |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with Path(folder, "driver.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own module
             command,
