@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -25,6 +26,7 @@ PATIENCE = 30.0
 START_SECONDS = 60.0
 """What Ray may take to start on this machine, or to connect, beyond that."""
 _CLOSE_SECONDS = 20.0
+IS_POSIX = os.name == "posix"
 _INSTALL = "Run `pip install 'gestalt-space[ray]'`."
 _JOIN = (
     "Run the command on a machine of the cluster. `ray status` shows whether the cluster is there, "
@@ -68,12 +70,12 @@ class Cluster:
 @contextmanager
 def open_cluster(address: str | None = None, *, patience: float = PATIENCE) -> Iterator[Cluster]:
     """A Ray cluster by its address, `HOST:PORT` or `auto`; without one, a Ray of this process's own
-    on this machine, which nobody else can reach and which ends with it.
+    on this machine, which nobody else can use and which ends with it.
 
     Nothing is downloaded or reported, and Ray writes nothing to the terminal. `patience`: seconds
-    to wait for the cluster, and later for a machine with room for a worker. Raises `UsageError` if
-    Ray is not installed or for an invalid address, `ClusterError` if no cluster answers there, or
-    one with another version of Ray or Python.
+    to wait for the cluster, and later for a machine with room for a worker. Raises `UsageError` as
+    `check_address`, `ClusterError` if no cluster answers there, or one with another version of Ray
+    or Python.
     """
     check_address(address)
     _knock(address, patience)
@@ -97,7 +99,9 @@ def open_cluster(address: str | None = None, *, patience: float = PATIENCE) -> I
 
 
 def check_address(address: str | None) -> None:
-    """Raises `UsageError` if Ray is not installed, or for an address of another form."""
+    """Raises `UsageError` if Ray cannot be used here, or for an address of another form."""
+    if not IS_POSIX:
+        raise UsageError("Ray is not used on Windows.", "Run the command on Linux or macOS.")
     if find_spec("ray") is None:
         raise UsageError("Ray is not installed.", _INSTALL)
     if address in (None, "auto"):
@@ -141,6 +145,9 @@ def _start(
         "RAY_USAGE_STATS_ENABLED": "0",
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(max(1, int(patience))),
     }
+    if address is None:
+        # Ray listens on all of this machine's addresses: whoever has not the token is refused.
+        told |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
     with Path(folder, "driver.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own module
             command,

@@ -278,8 +278,7 @@ def _connect(ray: Any, address: str, folder: str) -> None:
         num_cpus=cores(),
         include_dashboard=False,
         object_store_memory=_STORE_BYTES,
-        # Nobody else can reach it, and its logs go with it.
-        _node_ip_address="127.0.0.1",
+        # Its logs go with it.
         _temp_dir=folder,
         **quiet,
     )

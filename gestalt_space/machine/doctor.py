@@ -15,6 +15,7 @@ import numpy as np
 import gestalt_space
 from gestalt_space.classifiers.opening import open_classifier
 from gestalt_space.devices import cores, runtime, session_options
+from gestalt_space.distributed.cluster import open_cluster
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
@@ -32,6 +33,7 @@ from gestalt_space.weights.store import BUILTIN, ModelStore
 LIBRARIES = ("insightface", "onnxruntime", "opencv-python", "numpy", "pillow", "sqlalchemy")
 FAISS = ("faiss-gpu", "faiss-cpu")
 SELF_TEST_SECONDS = 60
+RAY_SECONDS = 10
 
 _FAISS_TEST = """
 import faiss, numpy
@@ -57,6 +59,7 @@ def examine(settings: Settings) -> Iterator[CheckFinding]:
     yield from guarded("faiss", _faiss())
     yield _search(settings)
     yield from guarded("milvus", _milvus())
+    yield from guarded("Ray", _ray(settings))
     yield from guarded("HPO", _hpo())
     yield _variants()
     yield from guarded("models", _models(settings))
@@ -80,6 +83,25 @@ def _version(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _ray(settings: Settings) -> Iterator[CheckFinding]:
+    """Nothing where Ray is neither installed nor in the settings."""
+    version, address = _version("ray"), settings.ray_address
+    if address is not None:
+        with open_cluster(address, patience=RAY_SECONDS) as cluster:
+            cpus, gpus = (
+                sum(getattr(one, kind) for one in cluster.nodes) for kind in ("cpus", "gpus")
+            )
+            yield CheckFinding(
+                "Ray",
+                "ok",
+                f"{version}, {address}: machines {len(cluster.nodes)}, cores {cpus}, GPUs {gpus}",
+            )
+    elif version is not None:
+        yield CheckFinding(
+            "Ray", "ok", f"{version}; `--engine ray` uses this machine alone without --address"
+        )
 
 
 def _hpo() -> Iterator[CheckFinding]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
 import subprocess
 import sys
@@ -12,6 +13,8 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 
 class RayNodes:
@@ -64,14 +67,18 @@ def ray_nodes(*cpus: int) -> Iterator[RayNodes]:
     """A cluster with nodes of so many cores each; all of it ends with the context."""
     # Short: the path of a socket has at most 107 characters.
     folder = tempfile.mkdtemp(prefix="gestalt-nodes-", dir="/tmp")
-    nodes = RayNodes(folder)
-    try:
-        for count in cpus:
-            nodes.add(count)
-        yield nodes
-    finally:
-        nodes.close()
-        shutil.rmtree(folder, ignore_errors=True)
+    with pytest.MonkeyPatch.context() as patch:
+        # Its drivers are started by this process; one in the user's own folder does not count.
+        patch.setenv("RAY_AUTH_MODE", "token")
+        patch.setenv("RAY_AUTH_TOKEN", os.environ.get("RAY_AUTH_TOKEN") or secrets.token_hex(32))
+        nodes = RayNodes(folder)
+        try:
+            for count in cpus:
+                nodes.add(count)
+            yield nodes
+        finally:
+            nodes.close()
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def serve(folder: str) -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from functools import partial
 
@@ -109,3 +112,23 @@ def test_what_was_left_of_a_map_is_not_taken_for_the_next_one(local: Cluster):
     results.close()
     found = list(ordered_map(local, range(3), partial(workers.dying, 7), ahead=3))
     assert [one.value for one in found] == [0, 1, 2]
+
+
+STRANGER = """
+import sys
+from ray._raylet import GcsClient
+GcsClient(sys.argv[1]).internal_kv_get(b"session_name", b"session")
+"""
+
+
+def test_nobody_else_uses_the_ray_of_this_process(local: Cluster):
+    (address,) = ordered_map(local, [None], workers.gcs_address, ahead=1)
+    stranger = subprocess.run(
+        [sys.executable, "-c", STRANGER, address.value],
+        env={**os.environ, "RAY_AUTH_MODE": "disabled"},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert stranger.returncode != 0
+    assert "nauthenticated" in stranger.stderr or "token" in stranger.stderr

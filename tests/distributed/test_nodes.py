@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import time
 from functools import partial
+from multiprocessing import Pipe
 
 import pytest
 
@@ -107,3 +108,36 @@ def test_ray_is_not_installed(monkeypatch: pytest.MonkeyPatch):
     with pytest.raises(UsageError, match="Ray is not installed") as caught, open_cluster():
         raise AssertionError
     assert caught.value.hint == "Run `pip install 'gestalt-space[ray]'`."
+
+
+def test_ray_is_not_used_on_windows(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(cluster_module, "IS_POSIX", False)
+    with pytest.raises(UsageError, match="not used on Windows"):
+        check_address(None)
+
+
+@pytest.mark.parametrize(
+    ("answer", "told"),
+    [
+        (
+            ("refused", "Version mismatch: The cluster was started with:\n    Ray: 2.55"),
+            "Ray: 2.55",
+        ),
+        (("refused", "Ran out of luck."), "cannot be used: Ran out of luck"),
+    ],
+)
+def test_what_ray_says_when_it_refuses(answer: tuple[str, str], told: str):
+    ours, theirs = Pipe()
+    with ours, theirs:
+        theirs.send(answer)
+        with pytest.raises(ClusterError, match=told) as caught:
+            cluster_module._ready(ours, "head:6379", 1)
+    assert ("another version" in caught.value.message) == ("Version" in answer[1])
+
+
+def test_a_process_of_ray_that_ends_at_its_start():
+    ours, theirs = Pipe()
+    with ours:
+        theirs.close()
+        with pytest.raises(ClusterError, match="broke the connection off"):
+            cluster_module._ready(ours, None, 1)

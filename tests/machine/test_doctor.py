@@ -25,6 +25,7 @@ from gestalt_space.weights.manifest import ModelFile, read_manifest, write_manif
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.classifiers.test_opening import facts_of, layers_of, write_folder
+from tests.distributed.nodes import RayNodes
 from tests.galleries import fill_once, make_home, open_gallery, row
 from tests.phenotype.made import parsed_release
 from tests.prepared import Prepared
@@ -320,3 +321,19 @@ def test_two_packages_of_faiss_are_told(settings: Settings, monkeypatch: pytest.
     findings = [one for one in examine(settings) if one.subject == "faiss"]
     assert [one.state for one in findings] == ["note", "ok"]
     assert "pip uninstall faiss-cpu" in findings[0].hint
+def test_the_ray_cluster_of_the_settings_is_asked(settings: Settings, nodes: RayNodes) -> None:
+    (finding,) = doctor._ray(settings.model_copy(update={"ray_address": nodes.address}))
+    assert (finding.subject, finding.state) == ("Ray", "ok")
+    assert f"{nodes.address}: machines " in finding.detail
+    away = settings.model_copy(update={"ray_address": "127.0.0.1:1"})
+    finding = found(away)["Ray"]
+    assert finding.state == "fail"
+    assert "No Ray cluster answers at 127.0.0.1:1" in finding.detail
+
+
+def test_ray_is_named_where_it_is_installed(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert found(settings)["Ray"].state == "ok"
+    monkeypatch.setattr(doctor, "_version", lambda name: None)
+    assert list(doctor._ray(settings)) == []
