@@ -54,6 +54,10 @@ class EnginesMixin(WritableGallery):
         Raises `UsageError` where the home has it already, `EngineError` and `GalleryEmpty`.
         """
         engine = parse_engine(name)
+        if engine == "pgvector" and address is not None:
+            raise UsageError(
+                "pgvector searches in the gallery's own database.", "Leave out --address."
+            )
         space = self._filled_space()
         if self._engines.record_of(engine, space.fingerprint) is not None:
             raise UsageError(
