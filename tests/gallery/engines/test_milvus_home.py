@@ -22,6 +22,8 @@ from tests import made
 from tests.galleries import add, make_home, open_gallery, row
 from tests.many import fill_gallery
 
+pytest.importorskip("milvus_lite")
+
 PHOTOS = 60
 
 
