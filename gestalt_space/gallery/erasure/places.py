@@ -1,5 +1,6 @@
 """The files in which what was erased could stand: all of the home but the models, the database's
-where it is elsewhere, and what this package and SQLite put into the temporary folder."""
+and those of Milvus Lite where they are elsewhere, and what this package and SQLite put into the
+temporary folder."""
 
 from __future__ import annotations
 
@@ -9,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gestalt_space.gallery.engines.recorded import read_engines
+from gestalt_space.index.engines.milvus_address import is_server
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store.engine import Database
@@ -52,6 +55,11 @@ def places_of(settings: Settings, database: Database) -> FilesToSearch:
             if path.exists()
         )
         files |= dict.fromkeys(own)
+    for address in _milvus_elsewhere(settings):
+        if is_server(address):
+            passed.append(f"the files of Milvus at {address}: they are on the server")
+        else:
+            files |= dict.fromkeys(_files(Path(address)))
     folder = Path(tempfile.gettempdir())
     passed.append(
         f"the temporary folder {display_name(folder)}, except files of this user whose names "
@@ -65,6 +73,13 @@ def places_of(settings: Settings, database: Database) -> FilesToSearch:
         if path not in own and not any(path.is_relative_to(folder) for folder in ours)
     )
     return FilesToSearch(tuple(files), own, tuple(strangers), tuple(passed))
+
+
+def _milvus_elsewhere(settings: Settings) -> Iterator[str]:
+    """Where Milvus has rows of this home, if not in the home."""
+    for record in read_engines(settings.engines_file):
+        if record.name == "milvus" and record.address is not None:
+            yield record.address
 
 
 def _temporary(folder: Path) -> Iterator[Path]:

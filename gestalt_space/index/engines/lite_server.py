@@ -30,7 +30,7 @@ INSTALL = (
 )
 _THREADS = 4
 _LOOK_AGAIN = 0.1
-_WAITING = 5.0
+_STARTING, _STOPPING = 30.0, 5.0
 _servers: dict[Path, LiteServer] = {}
 _of_servers = threading.Lock()
 
@@ -158,12 +158,12 @@ class _Running:
                 ("grpc.max_send_message_length", -1),
             ]
             server = grpc.server(threads, options=unlimited)
-            self._undo.append(lambda: server.stop(_WAITING).wait())
+            self._undo.append(lambda: server.stop(_STOPPING).wait())
             milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(database), server)
             address = f"unix:{socket / 'socket'}"
             server.add_insecure_port(address)
             server.start()
-            self.client = connect(address, _WAITING)
+            self.client = connect(address, _STARTING)
             self._undo.append(self.client.close)
         except Exception as error:
             self.stop()

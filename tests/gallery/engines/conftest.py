@@ -126,6 +126,7 @@ def engine(
         monkeypatch.setenv("GESTALT_DATABASE_URL", databases.of(tmp_path / "home"))
         return name, PgvectorEngine
     if name == "milvus":
+        pytest.importorskip("milvus_lite")
         lite = str(tmp_path / "home" / "milvus")
         return name, lambda place: open_milvus(replace(place, address=lite))
     server = ReferenceServer()

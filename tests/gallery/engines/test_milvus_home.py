@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import pytest
 
 from gestalt_space.errors import UsageError
 from gestalt_space.gallery.engines import measuring
+from gestalt_space.gallery.engines.recorded import read_engines, write_engines
+from gestalt_space.gallery.erasure.places import places_of
 from gestalt_space.home import Gallery
 from gestalt_space.index.engines.contract import CollectionPlace
 from gestalt_space.match.question import Question
@@ -18,6 +21,8 @@ from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
 from tests.many import fill_gallery
+
+pytest.importorskip("milvus_lite")
 
 PHOTOS = 60
 
@@ -75,6 +80,22 @@ def test_what_is_erased_is_in_no_file_of_milvus(
         assert all(files_with(home / "milvus", vector.tobytes()) for vector in left)
         match = gallery.match_patient("P1", Question(index="milvus", by="patient"))
         assert {line.patient for line in match.lines} == {"P2", "P3"}
+
+
+def test_an_erasure_also_searches_a_folder_elsewhere_and_says_that_it_cannot_search_a_server(
+    gallery: Gallery, home: Path, tmp_path: Path
+):
+    gallery.add_engine("milvus", address=str(tmp_path / "elsewhere"))
+    gallery.close()
+    with open_gallery(home) as again:
+        files = places_of(again.settings, again.database).files
+        mine = [path for path in files if path.is_relative_to(tmp_path / "elsewhere")]
+        assert any(path.suffix == ".parquet" for path in mine)
+        (record,) = read_engines(again.settings.engines_file)
+        address = "http://host:19530/clinic"
+        write_engines(again.settings.engines_file, [replace(record, address=address)])
+        passed = places_of(again.settings, again.database).passed_over
+        assert f"the files of Milvus at {address}: they are on the server" in passed
 
 
 def test_a_token_comes_from_the_settings_and_goes_to_the_server_alone(

@@ -65,6 +65,7 @@ def vector_server() -> Iterator[Server]:
 
 @contextmanager
 def lite_bench(folder: Path) -> Iterator[EngineBench]:
+    pytest.importorskip("milvus_lite")
     yield EngineBench(lambda space, dim: open_milvus(CollectionPlace(str(folder), space, dim)))
 
 
@@ -78,6 +79,7 @@ def milvus_bench(folder: Path) -> Iterator[EngineBench]:
 def milvus_server(folder: Path, port: int = 0) -> Iterator[str]:
     """The address of what stands for a Milvus server: Milvus Lite in a process of its own. `port`:
     0 for one that is free."""
+    pytest.importorskip("milvus_lite")
     if not port:
         with closing(socket.create_server(("127.0.0.1", 0))) as free:
             port = free.getsockname()[1]

@@ -25,6 +25,8 @@ from gestalt_space.index.engines.milvus_rows import POSITIONS
 from tests.index.engines.opened import DIM, SPACE, milvus_server
 from tests.index.engines.test_contract import part, some_rows
 
+pytest.importorskip("milvus_lite")
+
 Open = Callable[..., MilvusEngine]
 
 FILL = """
