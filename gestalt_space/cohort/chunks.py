@@ -108,7 +108,8 @@ class ChunkWriter:
         check_handed(self.source)
         path = chunk_path(self.folder, place)
         make_private_folder(path.parent)
-        with replacing(path) as aside:
+        # Its name may be lost with the power; then it is computed again.
+        with replacing(path, name_later=True) as aside:
             aside.write_bytes(data)
 
 

@@ -55,10 +55,15 @@ class ComparedUnits:
 
     def shuffles(self, kind: int | None = None) -> list[Stratum]:
         """How labels are permuted: the strata of all disorders, or of one."""
-        keys = list(zip(self.kinds.tolist(), self.strata.tolist(), strict=True))
-        wanted = sorted({key for key in keys if kind in (None, key[0])})
-        places = (np.array([at for at, one in enumerate(keys) if one == key]) for key in wanted)
-        return [Stratum(there, int(self.in_a[there].sum())) for there in places]
+        there = np.arange(len(self.kinds))
+        if kind is not None:
+            there = np.flatnonzero(self.kinds == kind)
+        strata: dict[tuple[int, str], list[int]] = {}
+        keys = zip(self.kinds[there].tolist(), self.strata[there].tolist(), strict=True)
+        for place, key in zip(there.tolist(), keys, strict=True):
+            strata.setdefault(key, []).append(place)
+        places = [np.array(strata[key]) for key in sorted(strata)]
+        return [Stratum(units, int(self.in_a[units].sum())) for units in places]
 
 
 def compared_units(

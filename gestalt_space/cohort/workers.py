@@ -74,8 +74,8 @@ class Workers(Protocol):
 
 
 class Threads:
-    """One thread a core; each multiplies on itself alone, so that results do not depend on the
-    number of cores."""
+    """One thread a core, and one more, as some wait for the disk; each multiplies on itself alone,
+    so that results do not depend on the number of cores."""
 
     def handed(
         self,
@@ -91,12 +91,12 @@ class Threads:
         """The results of items, in their order. Raises what the work raises."""
         from threadpoolctl import threadpool_limits
 
-        work, ahead = make_work(), deque[Future[Result]]()
-        with threadpool_limits(1), ThreadPoolExecutor(cores()) as pool:
+        work, ahead, threads = make_work(), deque[Future[Result]](), cores() + 1
+        with threadpool_limits(1), ThreadPoolExecutor(threads) as pool:
             try:
                 for item in items:
                     ahead.append(pool.submit(work, item))
-                    if len(ahead) > cores():
+                    if len(ahead) > 2 * threads:
                         yield ahead.popleft().result()
                 while ahead:
                     yield ahead.popleft().result()

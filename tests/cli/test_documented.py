@@ -242,6 +242,16 @@ def test_commands_of_a_page_run(page: Path, clinic: Path, gestalt: Command) -> N
 
 
 @pytest.mark.usefixtures("clinic")
+def test_the_python_of_large_matrices_runs(gestalt: Command) -> None:
+    pytest.importorskip("zarr")
+    assert gestalt("cohort", "matrix", "-o", "all.zarr").code == 0
+    blocks = [block for block in python_of("docs/many-machines.md") if "zarr" in block]
+    for block in blocks:
+        exec(compile(block, "docs/many-machines.md", "exec"), {})
+    assert len(blocks) == 1
+
+
+@pytest.mark.usefixtures("clinic")
 def test_the_python_of_cohorts_runs() -> None:
     with Gallery.open() as gallery:
         there = gs.select(gallery, gs.Criteria())

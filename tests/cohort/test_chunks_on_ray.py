@@ -12,7 +12,7 @@ from gestalt_space.cohort.chunked_matrix import write_matrix_in_chunks
 from gestalt_space.cohort.comparison import compare_groups
 from gestalt_space.cohort.matrix import CELL, TILE, similarity_matrix
 from gestalt_space.cohort.workers import THREADS, ClusterWorkers
-from gestalt_space.errors import OutputError
+from gestalt_space.errors import ClusterLost, OutputError
 from gestalt_space.stats.estimates import finding_records
 from tests import made
 from tests.cohort import unlucky
@@ -22,6 +22,7 @@ pytest.importorskip("ray")
 zarr = pytest.importorskip("zarr")
 
 from gestalt_space.distributed.cluster import open_cluster  # noqa: E402
+from tests.distributed.nodes import RayNodes, ray_nodes  # noqa: E402
 
 COUNT = 3 * TILE + CELL + 7
 """Four chunks a side, the last of which are cut off: ten tiles."""
@@ -142,3 +143,46 @@ def test_a_comparison_is_that_of_one_machine(
     assert len(list(killed.iterdir())) == 2
     assert len({repr(finding_records(one.findings)) for one in found}) == 1
     assert len({repr(one.disorders) for one in found}) == 1
+
+
+def test_a_node_that_is_killed_loses_and_spoils_nothing(nodes: RayNodes, wanted, tmp_path: Path):
+    path, extra = tmp_path / "m.zarr", nodes.add()
+    with open_cluster(nodes.address) as cluster:
+
+        def kill(done: int, _: int) -> None:
+            if done == 3:
+                nodes.kill(extra)
+
+        write_matrix_in_chunks(
+            *(ROWS, NAMES, path),
+            number="float16",
+            workers=ClusterWorkers(cluster, tmp_path),
+            on_tiles=kill,
+        )
+    assert np.array_equal(read(path), wanted)
+    assert [one.name for one in tmp_path.iterdir()] == ["m.zarr"]
+
+
+@pytest.mark.slow
+def test_a_cluster_that_is_lost_half_way_is_told_and_gone_on_with(wanted, tmp_path: Path):
+    path = tmp_path / "m.zarr"
+    with ray_nodes(1) as nodes, open_cluster(nodes.address, patience=10) as cluster:
+
+        def kill(done: int, _: int) -> None:
+            if done == 2:
+                nodes.kill_head()
+
+        with pytest.raises(ClusterLost, match="is gone") as raised:
+            write_matrix_in_chunks(
+                *(ROWS, NAMES, path),
+                number="float16",
+                workers=unlucky.Unlucky(ClusterWorkers(cluster, tmp_path), unlucky.stuck, 2),
+                on_tiles=kill,
+            )
+    assert "finished work is kept" in str(raised.value.hint)
+    told: list[int] = []
+    write_matrix_in_chunks(
+        ROWS, NAMES, path, number="float16", on_tiles=lambda done, _: told.append(done)
+    )
+    assert told[0] == 2
+    assert np.array_equal(read(path), wanted)

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -39,6 +40,19 @@ def killed_once(make_work: Callable[[], Any], folder: Path) -> Callable[[Any], A
         return receipt
 
     return unlucky
+
+
+def stuck(make_work: Callable[[], Any], tiles: int) -> Callable[[Any], Any]:
+    """Each process writes so many tiles and then sleeps."""
+    work, done = make_work(), []
+
+    def slow(place: Any) -> Any:
+        if len(done) == tiles:
+            time.sleep(600)
+        done.append(place)
+        return work(place)
+
+    return slow
 
 
 def on_another_disk(make_work: Callable[[], Any], folder: Path) -> Callable[[Any], Any]:
