@@ -196,6 +196,9 @@ def _lists(
             [line.id for line in answer.lines] for answer in told[1]
         ],
         POOLED: [[line.id for line in match.lines] for match in pooled],
+        "both, without rounding, nobody left out": _unrounded(
+            lambda: _answers(other, vectors, 1), lines, same_person=2.0
+        ),
         "both, without rounding": _unrounded(lambda: _answers(other, vectors, 1), lines),
     }
     for least, answers in told.items():
@@ -216,18 +219,22 @@ def _answers(gallery: Gallery, descriptors: Sequence[Descriptors], least: int) -
 
 
 def _unrounded(
-    ask: Callable[[], list[SiteAnswer]], own: Sequence[Sequence[MatchLine]]
+    ask: Callable[[], list[SiteAnswer]],
+    own: Sequence[Sequence[MatchLine]],
+    same_person: float = SAME_PERSON,
 ) -> list[list[str]]:
-    before = for_site.DECIMALS
+    before = for_site.DECIMALS, for_site.SAME_PERSON
     try:
         for_site.DECIMALS = combined.DECIMALS = 12
+        for_site.SAME_PERSON = same_person
         answers = ask()
         return [
             [line.id for line in combined_lines(lines, {"b": answer}, 10)]
             for lines, answer in zip(own, answers, strict=True)
         ]
     finally:
-        for_site.DECIMALS = combined.DECIMALS = before
+        for_site.DECIMALS, for_site.SAME_PERSON = before
+        combined.DECIMALS = for_site.DECIMALS
 
 
 def _by_percentile(own: Sequence[MatchLine], answer: SiteAnswer) -> list[str]:

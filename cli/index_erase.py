@@ -127,6 +127,8 @@ def _say(erased: Erased) -> None:
         )
     for copy in erased.copies:
         what, said = copy["action"], ""
+        if what == "ask":
+            what = "descriptor that was sent to"
         if what in _TRAINED:
             what, surely, perhaps = _TRAINED[what]
             said = f", which {surely if copy['certain'] else perhaps}"

@@ -65,7 +65,8 @@ class SearchForm(Form):
 
 
 class CopyMadeForm(Form):
-    """A backup or an export that this tool made, the folder of a training, or an installed model.
+    """A backup or an export that this tool made, the folder of a training, an installed model, or a
+    hospital that was asked (`ask`), with its address as `path`.
     `certain`: whether the audit trail says that it has the patient; if not, it may have."""
 
     action: str

@@ -41,6 +41,7 @@ _SAID = {
     "sequence": "as of change",
     "place": "home at",
     "user": "user",
+    "hospital": "descriptor sent to",
 }
 """What stands before a value of a detail; what is neither here nor counted is for programs."""
 

@@ -1,5 +1,5 @@
-"""Asks other hospitals about probes: what may leave, an event of the audit trail before and after,
-and all of them at once."""
+"""Asks other hospitals about probes, all at once: what may leave, and events of the audit trail
+before it does and after."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import queue
 import ssl
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -79,9 +79,8 @@ def ask_sites(
     asked = [probe for probe in probes if probe.descriptor is not None]
     if not asked:
         return [None] * len(probes)
-    where = [f"{site.name} ({site.address})" for site in sites]
-    told = [f"descriptor sent to {one}" for one in where]
-    _record(gallery, "ask", patients, len(asked), told)
+    sent = [{"hospital": f"{site.name} ({site.address})"} for site in sites]
+    _record(gallery, "ask", patients, len(asked), *sent)
     found: list[AskedSites | None] = []
     silent: dict[str, SiteReply] = {}
     for probe, match in zip(probes, matches, strict=True):
@@ -95,7 +94,7 @@ def ask_sites(
         replies = tuple(new.get(site.name) or silent[site.name] for site in sites)
         answers = {one.site: one.answer for one in replies if one.answer is not None}
         found.append(AskedSites(replies, combined_lines(match.lines, answers, question.k)))
-    _record(gallery, "asked", patients, len(asked), _outcomes(found))
+    _record(gallery, "asked", patients, len(asked), {"changes": _outcomes(found)})
     return found
 
 
@@ -188,13 +187,15 @@ def _outcomes(found: Sequence[AskedSites | None]) -> list[str]:
 
 
 def _record(
-    gallery: Gallery, action: str, patients: Sequence[str], photos: int, told: list[str]
+    gallery: Gallery,
+    action: str,
+    patients: Sequence[str],
+    probes: int,
+    *told: Mapping[str, object],
 ) -> None:
+    """An event for each of what is told."""
     with gallery.database.writing() as session:
-        keys = [find_patient(session, name) for name in patients]
-        record_event(
-            session,
-            action,
-            patients=[key for key in keys if key is not None],
-            detail={"probes": photos, "changes": told},
-        )
+        found = [find_patient(session, name) for name in patients]
+        keys = [key for key in found if key is not None]
+        for one in told:
+            record_event(session, action, patients=keys, detail={"probes": probes, **one})

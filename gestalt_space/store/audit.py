@@ -25,10 +25,10 @@ from gestalt_space.store.chunks import chunks
 from gestalt_space.store.pseudonyms import subjects_of
 
 FETCHED = 1024
-COPIES = ("backup", "export", "restore", "import", "train")
+COPIES = ("backup", "export", "restore", "import", "train", "ask")
 """Actions that leave a copy of patients outside of the gallery, or came from one; an encoder that
-was trained on them counts as one. Their details say where it is, and stay when one of them leaves:
-whoever erases needs to know."""
+was trained on them counts as one, and so does a descriptor that another hospital was sent. Their
+details say where it is, and stay when one of them leaves: whoever erases needs to know."""
 
 
 @dataclass(frozen=True, slots=True)

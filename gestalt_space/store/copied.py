@@ -1,12 +1,12 @@
-"""Copies of a gallery that its audit trail tells of, and where they are: backups, exports, and
-models that were trained on its patients. A
-path that names somebody who is erased is kept without the name, for whoever looks for the copy.
+"""Copies of a gallery that its audit trail tells of, and where they are: backups, exports,
+models that were trained on its patients, and hospitals that were asked about them. A path that
+names somebody who is erased is kept without the name, for whoever looks for the copy.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +21,8 @@ from gestalt_space.store.chunks import chunks
 
 TRAIN = "train"
 """What it calls a training."""
+ASK = "ask"
+"""What it calls a descriptor that was sent to another hospital."""
 MODELS = ("space", "classifier")
 """Under which of these an event of a finished training has the model's fingerprint."""
 COPY = "copy"
@@ -36,7 +38,8 @@ _READ = {"restore": "backup", "import": "export"}
 @dataclass(frozen=True, slots=True)
 class CopyMade:
     """A copy that an event of the trail tells of, by its id. `path`: without the names of those who
-    were erased, empty where it is not known; `model`: the fingerprint of a finished training."""
+    were erased, empty where it is not known; of a question, the hospital; `model`: the fingerprint
+    of a finished training."""
 
     event: int
     action: str
@@ -82,10 +85,15 @@ class CopiesOf:
         return [
             {**one.told(), "certain": one.path in having}
             for one in _each_once(made)
-            if one.action != TRAIN
-            or one.path in having
-            or not (self.is_whole and one.path in begun)
+            if self._may_have(one, having, begun)
         ]
+
+    def _may_have(self, one: CopyMade, having: Collection[str], begun: Collection[str]) -> bool:
+        if one.action == ASK:
+            return one.event in self.events  # it is about those alone whom its event names
+        return (
+            one.action != TRAIN or one.path in having or not (self.is_whole and one.path in begun)
+        )
 
     def models(self, session: Session) -> dict[str, bool]:
         """Whether the models of finished trainings, by their fingerprints, were trained on them;
@@ -101,7 +109,7 @@ def copies_made(session: Session) -> list[dict[str, Any]]:
     """The backups, exports and models that were made or read, by kind, path and time, the oldest
     first; a training that was noted more than once, the last time. One whose detail was emptied has
     the path that was noted instead, or none."""
-    return [one.told() for one in _each_once(_made(session))]
+    return [one.told() for one in _each_once(_made(session)) if one.action != ASK]
 
 
 def _each_once(made: Sequence[CopyMade]) -> list[CopyMade]:
@@ -121,7 +129,7 @@ def _made(session: Session) -> list[CopyMade]:
     for key, action, at, detail in made:
         told = noted.get(key, detail)
         model = next((str(told[name]) for name in MODELS if name in told), "")
-        found.append(CopyMade(key, action, str(told.get("path", "")), at, model))
+        found.append(CopyMade(key, action, _place(told), at, model))
     return found
 
 
@@ -143,9 +151,14 @@ def leave_out_of_paths(
         empty_events(session, [key])
         of = detail["of"] if action == COPY else key
         kept = {name: detail[name] for name in MODELS if name in detail}
-        path = without_names(str(detail.get("path", "")), names)
+        path = without_names(_place(detail), names)
         record_event(session, COPY, detail={"of": of, "path": path, **kept})
     return len(naming)
+
+
+def _place(detail: Mapping[str, Any]) -> str:
+    """Where a copy is, as its event has it."""
+    return str(detail.get("path") or detail.get("hospital") or "")
 
 
 def without_names(path: str, names: Iterable[str]) -> str:

@@ -148,6 +148,26 @@ def test_what_a_gallery_came_from_is_a_copy_as_well(filled: Database) -> None:
     assert kinds == [("backup", "/out/first"), ("export", "/out/second")]
 
 
+def test_hospitals_are_told_that_were_asked_about_somebody(filled: Database) -> None:
+    """And none that were asked about others: of each question it is known whom it is about."""
+    with filled.writing() as session:
+        keys = patient_keys(session, ["P17", "P1"])
+        for name, hospital in (("P17", "b (https://b.example)"), ("P1", "c (https://P17.example)")):
+            detail = {"hospital": hospital, "probes": 1}
+            audit.record_event(session, "ask", patients=[keys[name]], detail=detail)
+        audit.record_event(session, "ask", detail={"hospital": "d", "probes": 1})
+        assert copied.copies_made(session) == []
+        (told,) = copied.CopiesOf.read(session, [keys["P17"]]).copies(session)
+        assert (told["action"], told["path"], told["certain"]) == (
+            *("ask", "b (https://b.example)"),
+            True,
+        )
+        audit.empty_details(session, keys.values())
+        assert copied.leave_out_of_paths(session, ["P17"]) == 1
+        (told,) = copied.CopiesOf.read(session, [keys["P1"]]).copies(session)
+        assert told["path"] == "c (https://[...].example)"
+
+
 def test_backups_and_exports_are_told(filled: Database) -> None:
     with filled.writing() as session:
         audit.record_event(session, "export", detail={"path": "/out/first"})
