@@ -43,6 +43,7 @@ GestaltError
 │   ├── ArchiveDamaged
 │   └── ArchiveUnsuitable
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
+├── CropStoreError        an object store of crops that cannot be used
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
 ├── AccessError           a request to the service that may not be answered
@@ -387,6 +388,13 @@ class DatabaseError(GestaltError):
     """A database that is unreachable, busy, damaged or of another version."""
 
     code = "database"
+    http_status = 503
+
+
+class CropStoreError(GestaltError):
+    """Crops outside the database that cannot be read, written or deleted now."""
+
+    code = "crop_store"
     http_status = 503
 
 

@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -48,6 +48,21 @@ class Settings(BaseSettings):
         default=None,
         description="Address of a PostgreSQL database, such as `postgresql://USER@HOST/NAME`. "
         "Without it, the database is a SQLite file in the home.",
+    )
+    crops: str | None = Field(
+        default=None,
+        description="URL of a folder or bucket for the aligned faces (crops), such as "
+        "`s3://BUCKET/PREFIX` or `file:///srv/crops`. They are encrypted. Without it, crops are "
+        "stored in the database.",
+    )
+    crops_key_file: Path | None = Field(
+        default=None,
+        description="File with the key for these crops: 32 bytes in base64. If it has several "
+        "lines, the first key encrypts new crops and all of them decrypt.",
+    )
+    crops_key: SecretStr | None = Field(
+        default=None,
+        description="The same key or keys, separated by spaces, instead of a file.",
     )
     hpo_release: Path | None = Field(
         default=None,
@@ -98,7 +113,7 @@ class Settings(BaseSettings):
         description="Seconds to wait if another process is writing to the database.",
     )
 
-    @field_validator("home", "models", "hpo_release", "cache")
+    @field_validator("home", "models", "hpo_release", "cache", "crops_key_file")
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
         try:

@@ -16,6 +16,7 @@ from gestalt_space.index.integers import Product, integer_product
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import databases, made, schema, servers
+from tests.object_stores import KEY, Bucket, BucketServer
 from tests.prepared import Prepared
 
 SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
@@ -168,6 +169,24 @@ def real_store(tmp_path_factory: pytest.TempPathFactory, shared: Path) -> ModelS
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Prepared:
     """Fills a folder for the first test that asks for it, and copies it for the others."""
     return Prepared(tmp_path_factory.mktemp("prepared"))
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[BucketServer]:
+    """A server of S3 on loopback, started for the first test that asks for it."""
+    server = BucketServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A new bucket, and what a program is told to find it and to encrypt crops."""
+    found = s3_server.new_bucket()
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GESTALT_CROPS_KEY", KEY)
+    return found
 
 
 @pytest.fixture
