@@ -21,6 +21,7 @@ from gestalt_space.faces.crops import crop_from_png
 from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.store import reads, writes
 from gestalt_space.store.audit import record_event
+from gestalt_space.store.crops import crops_of
 from gestalt_space.store.engine import Database
 from gestalt_space.store.spaces import has_space
 from gestalt_space.types import Descriptors, EncodingRun
@@ -65,14 +66,14 @@ def fill_faces(
 
     `run_id`: of the encoder's run. With `made_by`, descriptors of other runs are replaced, and
     those of the faces `unsound` whatever made them. Written in transactions of `WRITE_BATCH` faces.
-    Raises `GalleryChanged` where the space was dropped meanwhile.
+    Raises `GalleryChanged` where the space was dropped meanwhile, `CropStoreError`.
     """
     again = frozenset(unsound)
     for start in range(0, len(missing), WRITE_BATCH):
         batch = missing[start : start + WRITE_BATCH]
         faces = [face for face, _, _ in batch]
         with database.reading() as session:
-            crops = reads.crops_of(session, faces)
+            crops = crops_of(session, faces)
         described = _describe(encoder, crops)
         with database.writing() as session:
             if not has_space(session, space_id, encoder.spec.fingerprint):

@@ -7,11 +7,18 @@ from contextlib import suppress
 from pathlib import Path
 
 from gestalt_space.atomic_folders import delete_begun
-from gestalt_space.errors import DatabaseError, DescriptorError, GestaltError, OutputError
+from gestalt_space.errors import (
+    CropStoreError,
+    DatabaseError,
+    DescriptorError,
+    GestaltError,
+    OutputError,
+)
 from gestalt_space.gallery.calibration.array_cache import forget
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of, is_copy, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.outer_crops import delete_left, has_left
 from gestalt_space.gallery.rebuilding import Rebuilt, WrittenIndex
 from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, COPIED, TIDIED, Repair, half_deleted
 from gestalt_space.gallery.sealing import Sealer
@@ -67,7 +74,7 @@ class Keeper:
             forget(self._calibrating)
             self.repairs.append(CAME_BACK if is_back else COPIED)
             self.follow()
-        if self.purge(wait=False):
+        if self.purge(wait=False, outside=False):
             self.repairs.append(CLEANED)
         with suppress(OutputError):
             tidied = [sealer.tidy() for sealer in self._sealers(0)]
@@ -79,19 +86,22 @@ class Keeper:
         *,
         always: bool = False,
         wait: bool = True,
+        outside: bool = True,
         waiting: Callable[[], object] | None = None,
     ) -> bool:
         """Clean the indexes and the write-ahead log of what was removed, now or by a process that
         was stopped before it came to that; where nothing was, nothing is done but `always`. Says
         whether something was to be cleaned.
 
-        Without `wait`, whoever is at work is left to it; `waiting` is called where others read the
-        database for longer than a second. Raises `OutputError`, `DatabaseError` and
-        `DescriptorError` where something still holds it; it is remembered.
+        Without `wait`, whoever is at work is left to it; without `outside`, crops outside the
+        database are left where they are, so that no match waits for them. `waiting` is called where
+        others read the database for longer than a second. Raises `OutputError`, `DatabaseError`,
+        `DescriptorError` and `CropStoreError` where something still holds it; it is remembered.
         """
         with self._database.reading() as session:
             notes = purges.pending_purges(session, home_of(session, self._folder))
-        if not notes and not always:
+        outside = outside and has_left(self._database)
+        if not notes and not always and not outside:
             return False
         failed: GestaltError | None = None
         for sealer in self._sealers(None if wait else 0):
@@ -112,7 +122,9 @@ class Keeper:
             with self._database.writing() as session:
                 purges.purge_done(session, notes)
                 erasures.forget_removals(session)
-        return bool(notes)
+        if outside:
+            delete_left(self._database)
+        return bool(notes) or outside
 
     def _written_anew(self, sealer: Sealer, stages: Stages) -> WrittenIndex:
         space = sealer.space
@@ -156,6 +168,6 @@ def attempted(work: Callable[[], object]) -> GestaltError | None:
     """Why some work could not be done, None where it was."""
     try:
         work()
-    except (DatabaseError, OutputError, DescriptorError) as error:
+    except (DatabaseError, OutputError, DescriptorError, CropStoreError) as error:
         return error
     return None

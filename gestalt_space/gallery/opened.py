@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.crops.crop_store import CropStore
 from gestalt_space.devices import Device, Precision
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import Encoder
@@ -61,7 +62,10 @@ class OpenGallery:
         self.models = ModelStore(settings.models_dir)
         self.options = PhotoOptions(space, detector, landmarks, device, precision)
         self.database = Database(
-            settings.database, busy_timeout=settings.busy_timeout, create=False
+            settings.database,
+            busy_timeout=settings.busy_timeout,
+            create=False,
+            crops=CropStore(settings),
         )
         self._reader = Reader(self.database, settings.index_dir, settings.search_device)
         self._keeper = Keeper(
