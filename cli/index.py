@@ -14,6 +14,7 @@ from .index_approximate import approximate
 from .index_backup import backup, restore
 from .index_calibrate import calibrate
 from .index_correct import merge, move, split, undo
+from .index_crops import app as crops_app
 from .index_erase import erase
 from .index_exchange import export, import_
 from .index_gmdb import import_gmdb
@@ -368,3 +369,4 @@ app.command("approximate")(approximate)
 app.command("verify", epilog=VERIFY_EXIT_CODES)(verify)
 app.command("rebuild")(rebuild)
 app.command("homes")(homes)
+app.add_typer(crops_app, name="crops")

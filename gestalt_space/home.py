@@ -21,6 +21,7 @@ from gestalt_space.gallery.erasing import ErasureMixin, ErasureProgress, Waiting
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import nobody_listens
 from gestalt_space.gallery.looking import Looking
+from gestalt_space.gallery.moving_crops import CropsMixin
 from gestalt_space.gallery.sharing import SharedDatabaseMixin
 from gestalt_space.gallery.trail import AuditTrailMixin
 from gestalt_space.match.match_mixin import MatchMixin
@@ -32,6 +33,7 @@ class Gallery(
     ErasureMixin,
     ExchangeMixin,
     Looking,
+    CropsMixin,
     SharedDatabaseMixin,
     AuditTrailMixin,
     MatchMixin,

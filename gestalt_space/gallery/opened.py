@@ -61,11 +61,12 @@ class OpenGallery:
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
         self.options = PhotoOptions(space, detector, landmarks, device, precision)
+        self.crop_store = CropStore(settings)
         self.database = Database(
             settings.database,
             busy_timeout=settings.busy_timeout,
             create=False,
-            crops=CropStore(settings),
+            crops=self.crop_store,
         )
         self._reader = Reader(self.database, settings.index_dir, settings.search_device)
         self._keeper = Keeper(
@@ -145,6 +146,7 @@ class OpenGallery:
         self._open_models.close()
         self._reader.close()
         self.database.close()
+        self.crop_store.close()
 
     def __enter__(self) -> Self:
         return self
