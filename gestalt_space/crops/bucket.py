@@ -117,11 +117,14 @@ class BucketPlace:
         """See `CropPlace`."""
         marker: dict[str, str] = {}
         start = self._key("")
+        prefix = f"{start}{shard}/" if shard else start
         while True:
             with self._mapped("listed"):
-                answer = self._call("list_objects_v2", Prefix=self._key(f"{shard}/"), **marker)
+                answer = self._call("list_objects_v2", Prefix=prefix, **marker)
             for one in answer.get("Contents", ()):
                 name = one["Key"].removeprefix(start)
+                if name == MARK:
+                    continue
                 yield ListedObject(name, one["Size"], one["LastModified"])
             if not answer.get("IsTruncated"):
                 return

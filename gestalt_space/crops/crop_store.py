@@ -89,7 +89,8 @@ class CropStore:
         self._place(place).delete(names)
 
     def listed(self, place: str, shard: str) -> Iterator[ListedObject]:
-        """The objects of a place whose names begin with one of `places.SHARDS`, by their names."""
+        """The objects of a place whose names begin with one of `places.SHARDS`, or all where it is
+        empty, in the order of their names."""
         return self._place(place).listed(shard)
 
     def seal(self, png: bytes, label: str) -> bytes:

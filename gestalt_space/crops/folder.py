@@ -78,13 +78,13 @@ class FolderPlace:
     def listed(self, shard: str) -> Iterator[ListedObject]:
         """See `CropPlace`."""
         self.require()
-        folder = self._folder / shard
-        with self._mapped("listed"):
-            paths = sorted(folder.iterdir()) if folder.is_dir() else []
-            found = [(path.name, path.stat()) for path in paths if path.is_file()]
-        for name, stat in found:
-            at = datetime.fromtimestamp(stat.st_mtime, UTC)
-            yield ListedObject(f"{shard}/{name}", stat.st_size, at)
+        for path in sorted((self._folder / shard).rglob("*")):
+            with self._mapped("listed"):
+                is_object = path.is_file() and path != self._folder / MARK
+                stat = path.stat()
+            if is_object:
+                name = path.relative_to(self._folder).as_posix()
+                yield ListedObject(name, stat.st_size, datetime.fromtimestamp(stat.st_mtime, UTC))
 
     def _write(self, name: str, data: bytes) -> None:
         with replacing(self._folder / name) as aside:

@@ -25,6 +25,8 @@ DATABASE = "database"
 """In the place of a URL: the database itself."""
 AT_ONCE = 128
 """Crops that are moved in one transaction."""
+LISTED_AT_ONCE = 10_000
+"""Crops of a place that is listed as a whole."""
 YOUNGEST = timedelta(hours=24)
 """An object without a row is deleted when it is older: a process that adds photos writes it before
 its row, and the clocks of two machines may differ."""
@@ -116,12 +118,15 @@ class CropsMixin(OpenGallery):
         places = self.crop_places()
         if self.database.is_writable:
             attempted(lambda: delete_left(self.database))
+        # A small place is listed at once; of a large one, a part at a time is held in memory.
+        parts = [SHARDS if place.crops > LISTED_AT_ONCE else ("",) for place in places]
+        done, whole = 0, sum(map(len, parts))
         found = []
-        for number, place in enumerate(places):
+        for place, shards in zip(places, parts, strict=True):
             check = _Check(self, place, read)
-            for step, shard in enumerate(SHARDS, start=1):
+            for shard in shards:
                 check.compare(shard)
-                progress(number * len(SHARDS) + step, len(places) * len(SHARDS))
+                progress(done := done + 1, whole)
             found.append(check.result())
         return found
 
@@ -190,7 +195,7 @@ class _Check:
         self.damaged: list[int] = []
 
     def compare(self, shard: str) -> None:
-        """Compare the objects whose names begin with two digits."""
+        """Compare the objects whose names begin with two digits, or all."""
         with self.database.reading() as session:
             known = crop_moves.known_objects(session, self.place.id, shard)
         listed = {one.name: one for one in self.outside.listed(self.place.url, shard)}

@@ -48,6 +48,19 @@ def known_places(session: Session) -> list[KnownPlace]:
     return [KnownPlace(row.id, row.url, row.is_shared, *found.get(row.id, (0, 0))) for row in rows]
 
 
+def some_object(session: Session, place: int) -> CropObject | None:
+    """The crop that was put last into a place, None where it has none."""
+    row = t.CropObject
+    found = session.execute(
+        sa.select(t.CropPlace.url, row.name, row.key_id, row.bytes, row.sha256)
+        .join(t.CropPlace, t.CropPlace.id == row.place_id)
+        .where(row.place_id == place, row.face_id.is_not(None))
+        .order_by(row.id.desc())
+        .limit(1)
+    ).first()
+    return None if found is None else CropObject(*found)
+
+
 def share_places(session: Session) -> None:
     """Note that another gallery may have the same places: this one is a copy of it."""
     session.execute(sa.update(t.CropPlace).values(is_shared=True))
@@ -102,13 +115,12 @@ def take_outside(session: Session, objects: Mapping[int, CropObject]) -> int:
 
 
 def known_objects(session: Session, place: int, shard: str) -> dict[str, KnownObject]:
-    """The objects of a place whose names begin with two digits, by their names."""
+    """The objects of a place whose names begin with two digits, or all, by their names."""
     row = t.CropObject
     rows = session.execute(
         sa.select(row.face_id, t.CropPlace.url, row.name, row.key_id, row.bytes, row.sha256)
         .join(t.CropPlace, t.CropPlace.id == row.place_id)
-        # After the slash comes the digit 0.
-        .where(row.place_id == place, row.name > f"{shard}/", row.name < f"{shard}0")
+        .where(row.place_id == place, *_of_shard(shard))
     )
     return {
         name: KnownObject(face, CropObject(url, name, key_id, size, sha256))
@@ -124,6 +136,12 @@ def named_objects(session: Session, names: Collection[str]) -> set[str]:
             session.scalars(sa.select(t.CropObject.name).where(t.CropObject.name.in_(some)))
         )
     return found
+
+
+def _of_shard(shard: str) -> tuple[sa.ColumnElement[bool], ...]:
+    """A range, since LIKE looks through all; the digit 0 comes after the slash."""
+    name = t.CropObject.name
+    return (name > f"{shard}/", name < f"{shard}0") if shard else ()
 
 
 def _to_move(place: str | None, key_id: str) -> sa.SelectBase:
