@@ -54,8 +54,8 @@ class CropPlace(Protocol):
         ...
 
     def listed(self, shard: str) -> Iterator[ListedObject]:
-        """The objects whose names begin with one of `SHARDS`, or all where it is empty, in the order
-        of their names."""
+        """The objects whose names begin with one of `SHARDS`, or all where it is empty, in their
+        order."""
         ...
 
 
