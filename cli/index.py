@@ -14,6 +14,7 @@ from .index_approximate import approximate
 from .index_backup import backup, restore
 from .index_calibrate import calibrate
 from .index_correct import merge, move, split, undo
+from .index_crops import app as crops_app
 from .index_engine import app as engine_app
 from .index_erase import erase
 from .index_exchange import export, import_
@@ -381,3 +382,4 @@ app.add_typer(engine_app, name="engine")
 app.command("verify", epilog=VERIFY_EXIT_CODES)(verify)
 app.command("rebuild")(rebuild)
 app.command("homes")(homes)
+app.add_typer(crops_app, name="crops")

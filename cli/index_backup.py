@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from gestalt_space.counts import counted_text
+
 from . import options, output
 from .archived import people_text, say_done
 from .interruption import interruption
@@ -33,8 +35,9 @@ def backup(
     """Back up the gallery and check the backup. You can use the gallery meanwhile.
 
     The backup has everything: patients, crops, descriptors, audit trail, and the index for a quick
-    restore. Patients that you erase later are still in it, so you must delete it yourself; the
-    receipt of an erasure lists it. Protect it like the gallery.
+    restore. Only crops in an object store are not in it; back them up separately. Patients that you
+    erase later are still in it, so you must delete it yourself; the receipt of an erasure lists it.
+    Protect it like the gallery.
     """
     from gestalt_space.documents.archives import backup_document
 
@@ -53,6 +56,11 @@ def backup(
         lines.append(
             f"The backup does not include the models {', '.join(done.models)}; use "
             "--with-models to include them."
+        )
+    for place, count in done.crops_outside.items():
+        lines.append(
+            f"The backup does not include {counted_text(count, 'crop')} in {place}: back that up "
+            "too, and keep the key."
         )
     say_done(backup_document(done), lines, as_json=as_json, quiet=quiet)
 

@@ -52,11 +52,11 @@ def erase(
     """Erase patients from every file of the gallery, search the files for them, and write a
     receipt.
 
-    This cleans rows, crops, descriptors, index files, details in the audit trail, and the
-    write-ahead log and free space of the database. Then it searches the bytes of every file except
-    the models for the patient id, the names and sha256 of photos, and parts of descriptors and
-    crops. This cannot be undone. If another process is using a file, the erasure stays open; finish
-    it with --resume.
+    This cleans rows, crops in the database or outside it, descriptors, index files, details in the
+    audit trail, and the write-ahead log and free space of the database. Then it searches the bytes
+    of every file except the models for the patient id, the names and sha256 of photos, and parts of
+    descriptors and crops. This cannot be undone. If another process is using a file, or an object
+    store does not answer, the erasure stays open; finish it with --resume.
 
     The receipt identifies patients by salted hashes. Backups and exports are not erased: the
     receipt lists those that gestalt-space made.
@@ -116,6 +116,8 @@ def _say(erased: Erased) -> None:
         f"{counted_text(searched.files, 'file')} ({searched.bytes:,} bytes): "
         f"{counted_text(searched.hits, 'hit')}."
     )
+    for place, count in sorted(erased.objects.items()):
+        output.say(f"Deleted {counted_text(count, 'crop')} in {place}, with all versions.")
     if erased.removed_before:
         output.say(f"{erased.removed_before:,} of them had already been removed.")
     if searched.others:

@@ -51,6 +51,7 @@ GestaltError
 │   ├── ClusterLost       it went away in between
 │   └── WorkerDied        what was at work on one item died each time
 ├── DatabaseError         a database that is unreachable, busy, damaged or of another version
+├── CropStoreError        an object store of crops that cannot be used
 ├── IndexDamaged          an index file whose bytes are not what its manifest says
 ├── OutputError           a result that cannot be written
 ├── AccessError           a request to the service that may not be answered
@@ -448,6 +449,13 @@ class WorkerDied(ClusterError):
     """An item of which the workers died each time it was tried."""
 
     code = "worker_died"
+
+
+class CropStoreError(GestaltError):
+    """Crops outside the database that cannot be read, written or deleted now."""
+
+    code = "crop_store"
+    http_status = 503
 
 
 class IndexDamaged(GestaltError):

@@ -22,6 +22,7 @@ from gestalt_space.gallery.erasing import ErasureMixin, ErasureProgress, Waiting
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.finishing import nobody_listens
 from gestalt_space.gallery.looking import Looking
+from gestalt_space.gallery.moving_crops import CropsMixin
 from gestalt_space.gallery.sharing import SharedDatabaseMixin
 from gestalt_space.gallery.trail import AuditTrailMixin
 from gestalt_space.match.site_mixin import SiteMixin
@@ -34,6 +35,7 @@ class Gallery(
     ErasureMixin,
     ExchangeMixin,
     Looking,
+    CropsMixin,
     SharedDatabaseMixin,
     AuditTrailMixin,
     SiteMixin,

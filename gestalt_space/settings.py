@@ -63,6 +63,21 @@ class Settings(BaseSettings):
         default=None,
         description="What a Milvus server asks for to search in it: `USER:PASSWORD`, or a key.",
     )
+    crops: str | None = Field(
+        default=None,
+        description="URL of a folder or bucket for the aligned faces (crops), such as "
+        "`s3://BUCKET/PREFIX` or `file:///srv/crops`. They are encrypted. Without it, crops are "
+        "stored in the database.",
+    )
+    crops_key_file: Path | None = Field(
+        default=None,
+        description="File with the key for these crops: 32 bytes in base64. If it has several "
+        "lines, the first key encrypts new crops and all of them decrypt.",
+    )
+    crops_key: SecretStr | None = Field(
+        default=None,
+        description="The same key or keys, separated by spaces, instead of a file.",
+    )
     hpo_release: Path | None = Field(
         default=None,
         description="Folder with a release of HPO: `hp.obo`, `phenotype.hpoa` and "
@@ -160,7 +175,7 @@ class Settings(BaseSettings):
             raise ValueError("a consent cannot be empty")
         return named
 
-    @field_validator("home", "models", "hpo_release", "cache")
+    @field_validator("home", "models", "hpo_release", "cache", "crops_key_file")
     @classmethod
     def _expand_user(cls, path: Path | None) -> Path | None:
         try:

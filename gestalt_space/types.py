@@ -50,6 +50,18 @@ class EncodingRun:
 
 
 @dataclass(frozen=True, slots=True)
+class CropObject:
+    """A crop outside the database: the URL of its place, its name there, the id of the key that
+    encrypted it, and size and sha256 of it as it is stored."""
+
+    place: str
+    name: str
+    key_id: str
+    bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
 class Photo:
     """A decoded photo: its pixels upright, and the sha256 of the file's bytes."""
 

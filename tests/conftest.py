@@ -17,6 +17,7 @@ from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import databases, made, schema, servers
 from tests.distributed.nodes import RayNodes, ray_nodes
+from tests.object_stores import KEY, Bucket, BucketServer
 from tests.prepared import Prepared
 
 SHARED = Path(os.environ.get("GESTALT_SHARED", Path(__file__).parents[2] / "shared"))
@@ -176,6 +177,23 @@ def nodes() -> Iterator[RayNodes]:
     """A Ray cluster of two nodes with a core each. A test may add some, and kills these."""
     with ray_nodes(1, 1) as nodes:
         yield nodes
+
+
+def s3_server() -> Iterator[BucketServer]:
+    """A server of S3 on loopback, started for the first test that asks for it."""
+    server = BucketServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def bucket(s3_server: BucketServer, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """A new bucket, and what a program is told to find it and to encrypt crops."""
+    found = s3_server.new_bucket()
+    for name, value in found.environment.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("GESTALT_CROPS_KEY", KEY)
+    return found
 
 
 @pytest.fixture

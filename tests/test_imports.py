@@ -20,7 +20,7 @@ GROUND = frozenset(
     | {"atomic_files", "atomic_folders", "file_lock", "lock_holders", "lazy_value"}
     | {"call_batching", "same_face", "progress", "tables"}
 )
-ROOMS = frozenset({"faces", "encoders", "index", "store", "ranking", "stats"})
+ROOMS = frozenset({"faces", "encoders", "index", "store", "crops", "ranking", "stats"})
 ABOVE = (
     ("classifiers",),
     ("phenotype",),
@@ -125,7 +125,7 @@ def test_the_ground_floor_has_no_circles():
 
 
 @pytest.mark.parametrize(
-    "room", ["fusion", "gallery", "genomics", "match", "index", "phenotype", "store"]
+    "room", ["crops", "fusion", "gallery", "genomics", "match", "index", "phenotype", "store"]
 )
 def test_the_modules_of_a_room_have_no_circles(room):
     folder = PACKAGES["gestalt_space"] / room

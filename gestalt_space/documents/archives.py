@@ -13,7 +13,8 @@ from gestalt_space.gallery.archives.restoring import Restored
 
 class BackupForm(Form):
     """A backup. `sequence`: the number of the last change in it; `models`: those that its
-    descriptors were made with, and `with_models` whether they are in it."""
+    descriptors were made with, and `with_models` whether they are in it. `crops_outside`: crops
+    that are not in it, since they are not in the database, by the URL of their place."""
 
     folder: str
     bytes: int
@@ -23,6 +24,7 @@ class BackupForm(Form):
     sequence: int
     models: list[str]
     with_models: bool
+    crops_outside: dict[str, int]
 
 
 class BackupDocument(Form):

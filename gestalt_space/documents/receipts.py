@@ -40,6 +40,14 @@ ON_A_SERVER = (
 )
 
 
+ON_AN_OBJECT_STORE = (
+    (
+        "Replicas, snapshots and backups of the disk or object store with the crops: their "
+        "administrator must delete them. All versions in the bucket itself were deleted."
+    ),
+)
+
+
 class FoundForm(Form):
     """Bytes that are as what was erased: what, how often, in which file."""
 
@@ -75,6 +83,13 @@ class CopyMadeForm(Form):
     certain: bool
 
 
+class CropsDeletedForm(Form):
+    """Crops outside the database that were deleted, with all their versions: where, how many."""
+
+    place: str
+    objects: int
+
+
 class HomeForgottenForm(Form):
     """A home that was forgotten, and whose files were not cleaned."""
 
@@ -94,7 +109,7 @@ class NotReachedForm(Form):
 class ReceiptDocument(Form):
     """The receipt of an erasure. `patients` and `photos`: salted hashes, made as `hashed` says;
     `names`: the identifiers, where they were asked for; `erased_rows`: by table; `index_files`: by
-    what became of them."""
+    what became of them; `crops_outside`: crops that were not in the database."""
 
     document: Literal["receipt"]
     version: Literal[1]
@@ -115,6 +130,7 @@ class ReceiptDocument(Form):
     search: SearchForm
     not_reached: NotReachedForm
     names: NotRequired[list[str]]
+    crops_outside: NotRequired[list[CropsDeletedForm]]
 
 
 class ErasedDocument(Form):
@@ -170,11 +186,19 @@ def receipt_document(erased: Erased) -> ReceiptDocument:
                 for one in erased.copies
             ],
             "homes": [HomeForgottenForm(**one) for one in erased.forgotten],  # type: ignore[typeddict-item]
-            "other": [*ON_A_DISK, *(ON_A_SERVER if erased.database == "postgresql" else ())],
+            "other": [
+                *ON_A_DISK,
+                *(ON_A_SERVER if erased.database == "postgresql" else ()),
+                *(ON_AN_OBJECT_STORE if erased.objects else ()),
+            ],
         },
     }
     if erased.names:
         document["names"] = list(erased.names)
+    if erased.objects:
+        document["crops_outside"] = [
+            {"place": place, "objects": count} for place, count in sorted(erased.objects.items())
+        ]
     return document
 
 

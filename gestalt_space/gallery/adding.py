@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError, DescriptorError, IndexDamaged
+from gestalt_space.errors import CropStoreError, DatabaseError, DescriptorError, IndexDamaged
 from gestalt_space.gallery.copies import CANDIDATE, Copy, find_copies, look_of
 from gestalt_space.gallery.intake import Intake
+from gestalt_space.gallery.outer_crops import write_crops
 from gestalt_space.gallery.pipeline import PhotoResult, PhotoSource
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.gallery.storing import Added, added_row, new_photo
@@ -145,7 +146,8 @@ class Adding:
     def _write(self, photos: Sequence[writes.NewPhoto]) -> list[writes.Stored]:
         if not photos:
             return []
-        with self.database.writing() as session:
+        photos, put = write_crops(self.database, photos)
+        with self.database.writing(put) as session:
             is_encoded = any(photo.encoded is not None for photo in photos)
             return writes.add_photos(
                 session,
@@ -168,7 +170,7 @@ class Adding:
             for place, one in enumerate(stored)
             if one is not None and one.descriptor_id is not None
         ]
-        with suppress(DatabaseError, DescriptorError, IndexDamaged):
+        with suppress(DatabaseError, DescriptorError, IndexDamaged, CropStoreError):
             if new:
                 self._find_copies(batch, stored, new, found)
         return found
@@ -194,7 +196,7 @@ class Adding:
                 earlier = of < key
                 look = look_of(result.face.crop)
                 found[place] = find_copies(
-                    session, look, row[earlier], of[earlier], not_of=[record.patient]
+                    session, look, row[earlier], of[earlier], not_of=[record.patient], outside=True
                 )
         if sum(len(block) for block, _ in self._later) >= LATER_ROWS:
             self.follow()

@@ -102,17 +102,19 @@ def find_copies(
     ids: Ids,
     *,
     not_of: Collection[str] = (),
+    outside: bool = False,
 ) -> tuple[Copy, ...]:
     """The stored photos that are copies of a face, the most similar first.
 
     `similarities` `(n,)` of its descriptor to those with the keys `ids` `(n,)`; `not_of`: patients
-    whose photos are no news. The most similar are looked at alone: a copy is among them.
+    whose photos are no news; `outside`: whether crops that are not in the database are read, too.
+    The most similar are looked at alone: a copy is among them.
     """
     candidates = np.flatnonzero(similarities >= CANDIDATE)
     if not len(candidates):
         return ()
     nearest = candidates[np.argsort(-similarities[candidates], kind="stable")[:_ASKED]]
-    photos = described_photos(session, [int(ids[row]) for row in nearest])
+    photos = described_photos(session, [int(ids[row]) for row in nearest], outside=outside)
     found = []
     compared = 0
     for row in nearest:
@@ -129,9 +131,10 @@ def find_copies(
 
 
 def stored_looks(session: Session, descriptor_ids: Ids) -> list[Look | None]:
-    """The looks of stored faces, by the keys of their descriptors; None without a sound crop."""
+    """The looks of stored faces, by the keys of their descriptors; None without a sound crop in
+    the database."""
     keys = [int(key) for key in descriptor_ids]
-    photos = described_photos(session, keys)
+    photos = described_photos(session, keys, outside=False)
     return [_stored_look(photos[key]) if key in photos else None for key in keys]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from pathlib import Path
@@ -25,6 +26,7 @@ from gestalt_space.gallery.erasure.plans import ErasurePlan, masked
 from gestalt_space.gallery.erasure.searching import codes_of
 from gestalt_space.gallery.identity import home_of
 from gestalt_space.gallery.lock import ERASING, locked
+from gestalt_space.gallery.outer_crops import has_left
 from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.names import check_names, normal_name
 from gestalt_space.store import copied, erasures, purges
@@ -64,6 +66,7 @@ class ErasureMixin(WritableGallery):
         is to name them. `versions`: see `remove`. `progress` is given the bytes searched so far;
         `waiting`, where others hold something for longer than a second, what is waited for. Raises
         `NotInGallery` for a patient of whom there is no row and no trace, erasing none;
+        `CropStoreError` where crops outside the database cannot be read, erasing none;
         `ErasureUnfinished` where something holds a file, or something is left. It is remembered, as
         it is where the process is stopped.
         """
@@ -75,7 +78,10 @@ class ErasureMixin(WritableGallery):
         finishing = self._finishing(progress, waiting)
         with self._alone(self.settings.busy_timeout, waiting):
             with self.database.reading() as session:
-                absent = sorted(set(names) - set(patient_keys(session, names)))
+                keys = patient_keys(session, names)
+                absent = sorted(set(names) - set(keys))
+                # Crops that cannot be read are to be told of before the writer's lock is taken.
+                erasures.traces_of(session, keys.values())
             for name in absent:
                 self._require_trace(name, finishing)
             with self.database.writing() as session:
@@ -108,11 +114,13 @@ class ErasureMixin(WritableGallery):
         """Bring to their end those that a stopped process had begun, and that wait for nobody.
 
         Left to `resume_with` are those of a process that is at work, those of a gallery that
-        another process reads or another home has not cleaned, and those whose search found
-        something.
+        another process reads or another home has not cleaned, those with crops outside the database
+        to delete, and those whose search found something.
         """
         done: list[Erased] = []
         if not self.database.is_writable or not self.begun_erasures():
+            return done
+        if has_left(self.database):
             return done
         finishing = self._finishing()
         folder = self.settings.index_dir
@@ -173,6 +181,7 @@ class ErasureMixin(WritableGallery):
             times=finishing.on_disk.files(),
             receipt=path_of(receipt),
             named=named,
+            objects=dict(Counter(one.place for one in traces.objects)),
             copy_events=sorted(copied.CopiesOf.read(session, keys.values()).events),
         )
         scales = finishing.on_disk.scales()

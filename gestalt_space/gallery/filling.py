@@ -16,6 +16,7 @@ from gestalt_space.gallery.adding import WRITE_BATCH
 from gestalt_space.gallery.encoding import Encoding
 from gestalt_space.store import reads, writes
 from gestalt_space.store.audit import record_event
+from gestalt_space.store.crops import crops_of
 from gestalt_space.store.engine import Database
 from gestalt_space.store.spaces import has_space
 from gestalt_space.types import Descriptors, EncodingRun
@@ -64,7 +65,7 @@ def fill_faces(
     `fingerprint`, `space_id`: of the space; `run_id`: of the encoding's run. With `made_by`,
     descriptors of other runs are replaced, and those of the faces `unsound` whatever made them.
     Written in transactions of `WRITE_BATCH` faces. Raises `GalleryChanged` where the space was
-    dropped meanwhile.
+    dropped meanwhile, `CropStoreError`.
     """
     again = frozenset(unsound)
     starts = range(0, len(missing), WRITE_BATCH)
@@ -99,7 +100,7 @@ def _crops(
 ) -> Iterator[dict[int, bytes]]:
     for batch in batches:
         with database.reading() as session:
-            crops = reads.crops_of(session, [face for face, _, _ in batch])
+            crops = crops_of(session, [face for face, _, _ in batch])
         yield crops
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gestalt_space.atomic_folders import delete_begun
 from gestalt_space.errors import (
+    CropStoreError,
     DatabaseError,
     DescriptorError,
     EngineError,
@@ -21,6 +22,7 @@ from gestalt_space.gallery.engines.opened import OpenEngines
 from gestalt_space.gallery.halves import delete_halves
 from gestalt_space.gallery.identity import home_of, is_copy, registered_home, was_forgotten
 from gestalt_space.gallery.lock import locked
+from gestalt_space.gallery.outer_crops import delete_left, has_left
 from gestalt_space.gallery.rebuilding import Rebuilt, WrittenIndex
 from gestalt_space.gallery.repairs import CAME_BACK, CLEANED, COPIED, TIDIED, Repair, half_deleted
 from gestalt_space.gallery.sealing import Sealer
@@ -86,7 +88,7 @@ class Keeper:
             forget(self._calibrating)
             self.repairs.append(CAME_BACK if is_back else COPIED)
             self.follow()
-        if self.purge(wait=False):
+        if self.purge(wait=False, outside=False):
             self.repairs.append(CLEANED)
         with suppress(OutputError):
             tidied = [sealer.tidy() for sealer in self._sealers(0)]
@@ -98,19 +100,23 @@ class Keeper:
         *,
         always: bool = False,
         wait: bool = True,
+        outside: bool = True,
         waiting: Callable[[], object] | None = None,
     ) -> bool:
         """Clean the indexes, the engines and the write-ahead log of what was removed, now or by a
         process that was stopped before it came to that; where nothing was, nothing is done but
         `always`. Says whether something was to be cleaned.
 
-        Without `wait`, whoever is at work is left to it; `waiting` is called where others read the
-        database for longer than a second. Raises `OutputError`, `DatabaseError`, `EngineError` and
-        `DescriptorError` where something still holds it; it is remembered.
+        Without `wait`, whoever is at work is left to it; without `outside`, crops outside the
+        database are left where they are, so that no match waits for them. `waiting` is called where
+        others read the database for longer than a second. Raises `OutputError`, `DatabaseError`,
+        `EngineError`, `DescriptorError` and `CropStoreError` where something still holds it; it is
+        remembered.
         """
         with self._database.reading() as session:
             notes = purges.pending_purges(session, home_of(session, self._folder))
-        if not notes and not always:
+        outside = outside and has_left(self._database)
+        if not notes and not always and not outside:
             return False
         failed: GestaltError | None = None
         for sealer in self._sealers(None if wait else 0):
@@ -134,7 +140,9 @@ class Keeper:
             with self._database.writing() as session:
                 purges.purge_done(session, notes)
                 erasures.forget_removals(session)
-        return bool(notes)
+        if outside:
+            delete_left(self._database)
+        return bool(notes) or outside
 
     def _written_anew(self, sealer: Sealer, stages: Stages) -> WrittenIndex:
         space = sealer.space
@@ -178,6 +186,9 @@ def attempted(work: Callable[[], object]) -> GestaltError | None:
     """Why some work could not be done, None where it was."""
     try:
         work()
-    except (DatabaseError, OutputError, DescriptorError, EngineError, UsageError) as error:
+    except (
+        *(CropStoreError, DatabaseError, OutputError),
+        *(DescriptorError, EngineError, UsageError),
+    ) as error:
         return error
     return None

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from contextlib import suppress
 
-from gestalt_space.errors import ConsentWithdrawn, GalleryMissing, NotInGallery
+from gestalt_space.errors import ConsentWithdrawn, GalleryMissing, NotInGallery, PhotoDamaged
 from gestalt_space.gallery.listing import PatientPage, list_page
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.names import normal_name
@@ -73,13 +73,17 @@ class Looking(OpenGallery):
     def look_at_crop(self, patient: str, photo: str) -> bytes:
         """The aligned face of a patient's photo as PNG; the photo is named as for `move_photo`.
 
-        Raises `NotInGallery`, also where the crop was not kept; `ConsentWithdrawn`.
+        Raises `NotInGallery`, also where the crop was not kept; `ConsentWithdrawn`,
+        `PhotoDamaged`, `CropStoreError`.
         """
         name = normal_name(patient)
         self.database.require()
+        with self.database.reading() as session:
+            # Before the writer's lock is taken: it may have to be fetched.
+            png = crop_of(session, photo_of(session, name, normal_name(photo)))
         with self.database.writing() as session:
             key = patient_key(session, name)
-            png = crop_of(session, photo_of(session, name, normal_name(photo)))
+            photo_of(session, name, normal_name(photo))
             if not reads.is_consenting(session, key):
                 raise ConsentWithdrawn(
                     f"The consent of patient {name!r} is withdrawn: no face is shown.",
@@ -88,6 +92,11 @@ class Looking(OpenGallery):
             if png is None:
                 raise NotInGallery(
                     "The crop of this photo was not kept.", "Add the photo again to have one."
+                )
+            if not png:
+                raise PhotoDamaged(
+                    "The crop of this photo is missing or damaged.",
+                    "Run `gestalt index crops check`.",
                 )
             record_event(session, LOOK, patients=[key], detail={"shown": 1})
         return png

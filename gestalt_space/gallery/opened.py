@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 from sqlalchemy.orm import Session
 
+from gestalt_space.crops.crop_store import CropStore
 from gestalt_space.devices import Device, Precision
 from gestalt_space.encoders.registry import encoder_spec
 from gestalt_space.encoders.specification import Encoder
@@ -66,8 +67,12 @@ class OpenGallery:
         self.settings = settings
         self.models = ModelStore(settings.models_dir)
         self.options = PhotoOptions(space, detector, landmarks, device, precision, engine, address)
+        self.crop_store = CropStore(settings)
         self.database = Database(
-            settings.database, busy_timeout=settings.busy_timeout, create=False
+            settings.database,
+            busy_timeout=settings.busy_timeout,
+            create=False,
+            crops=self.crop_store,
         )
         self._reader = Reader(self.database, settings.index_dir, settings.search_device)
         self._engines = OpenEngines(
@@ -165,6 +170,7 @@ class OpenGallery:
         self._reader.close()
         self._engines.close()
         self.database.close()
+        self.crop_store.close()
 
     def __enter__(self) -> Self:
         return self

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from copy import copy
 from pathlib import Path
 from typing import Self
@@ -11,7 +11,7 @@ from typing import Self
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import DatabaseError, GalleryMissing
+from gestalt_space.errors import DatabaseError, GalleryMissing, GestaltError
 from gestalt_space.paths import display_name
 from gestalt_space.store import postgres, sqlite
 from gestalt_space.store.actors import session_info, this_user
@@ -23,8 +23,10 @@ from gestalt_space.store.connecting import (
     where,
     writing_options,
 )
+from gestalt_space.store.crops import CropObjects, crops_info, put_for, unnamed
 from gestalt_space.store.migrating import REVISION, current_revision, upgrade
 from gestalt_space.store.sqlite import is_read_only, sqlite_file
+from gestalt_space.types import CropObject
 
 
 class Database:
@@ -32,9 +34,10 @@ class Database:
     without, it may be missing, and what is asked of it then raises `GalleryMissing`.
 
     `address`: the path of a SQLite file, or the address of a SQLite or PostgreSQL database;
-    `actor`: on whose behalf it is written, the system's user where left out. Raises `DatabaseError`
-    where the database cannot be reached, is of another version, or refuses a setting that safety
-    rests on.
+    `actor`: on whose behalf it is written, the system's user where left out. `crops`: those that
+    lie outside it; without, none can be read, and new ones are stored in the database. Raises
+    `DatabaseError` where the database cannot be reached, is of another version, or refuses a
+    setting that safety rests on.
     """
 
     def __init__(
@@ -44,8 +47,10 @@ class Database:
         busy_timeout: float = 30.0,
         create: bool = True,
         actor: str | None = None,
+        crops: CropObjects | None = None,
     ) -> None:
         self.actor = actor or this_user()
+        self.crops = crops
         self.engine = make_engine(address, busy_timeout=busy_timeout)
         self._reads = self.engine.execution_options(**reading_options(self.engine))
         self._writes = self.engine.execution_options(**writing_options(self.engine))
@@ -154,23 +159,29 @@ class Database:
         self.require()
         with (
             mapped_errors(self.engine),
-            Session(self._reads, info=session_info(self.actor)) as session,
+            Session(self._reads, info=self._info()) as session,
         ):
             yield session
 
     @contextmanager
-    def writing(self) -> Iterator[Session]:
-        """A session that commits at the end; its first statement takes the writer's lock. Raises
-        `DatabaseError` for a file that may not be written."""
+    def writing(self, put: Collection[CropObject] = ()) -> Iterator[Session]:
+        """A session that commits at the end; its first statement takes the writer's lock. `put`:
+        crops that were written outside the database for it; those that no row names at the end are
+        deleted. Raises `DatabaseError` for a file that may not be written."""
         self.require()
         if self.is_sqlite:
             self.require_writable()
-        with (
-            mapped_errors(self.engine),
-            Session(self._writes, expire_on_commit=False, info=session_info(self.actor)) as session,
-        ):
-            yield session
-            self._commit(session)
+        info = self._info(put)
+        try:
+            with (
+                mapped_errors(self.engine),
+                Session(self._writes, expire_on_commit=False, info=info) as session,
+            ):
+                yield session
+                self._commit(session)
+        finally:
+            if put_for(session):
+                self._delete_unnamed(session)
 
     @contextmanager
     def alone(self, what: str) -> Iterator[None]:
@@ -239,6 +250,17 @@ class Database:
     def close(self) -> None:
         """Give all connections back."""
         self.engine.dispose()
+
+    def _info(self, put: Collection[CropObject] = ()) -> dict[str, object]:
+        return {**session_info(self.actor), **crops_info(self.crops, put)}
+
+    def _delete_unnamed(self, written: Session) -> None:
+        """Delete the crops that were written for a session and that nothing became of. What cannot
+        be deleted now is found by `gestalt index crops check`."""
+        with suppress(GestaltError), self.reading() as session:
+            left = unnamed(session, put_for(written))
+            if left and self.crops is not None:
+                self.crops.delete(left)
 
     def _note_sound(self) -> None:
         self._is_sound, self._opened = True, self._file_id()

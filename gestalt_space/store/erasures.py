@@ -17,7 +17,9 @@ from sqlalchemy.orm import Session
 from gestalt_space.store import tables as t
 from gestalt_space.store.actors import actor_of
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.crops import crops_of, objects_of
 from gestalt_space.store.removals import take_out
+from gestalt_space.types import CropObject
 
 _OF_PATIENTS = {
     "phenotype_term": t.PhenotypeTerm.patient_id,
@@ -26,6 +28,7 @@ _OF_PATIENTS = {
     "pseudonym": t.Pseudonym.patient_id,
 }
 TOUCHED = (*_OF_PATIENTS, "patient", "photo", "face", "crop", "descriptor", "withheld", "disorder")
+TOUCHED += ("crop_object",)
 TOUCHED += ("gene", "disorder_gene", "removal", "audit_event", "erasure", "job", "job_file")
 """Tables that rows are taken out of, or replaced in."""
 
@@ -33,11 +36,13 @@ TOUCHED += ("gene", "disorder_gene", "removal", "audit_event", "erasure", "job",
 @dataclass
 class PatientTraces:
     """What the database has of patients. `photos`: names and sha256; `vectors`: with the key of
-    the space; `rows`: how many each table has."""
+    the space; `crops`: PNG; `objects`: crops outside the database; `rows`: how many each table
+    has."""
 
     photos: list[tuple[str, str]] = field(default_factory=list)
     vectors: list[tuple[int, bytes]] = field(default_factory=list)
     crops: list[bytes] = field(default_factory=list)
+    objects: list[CropObject] = field(default_factory=list)
     descriptors: list[int] = field(default_factory=list)
     rows: dict[str, int] = field(default_factory=dict)
 
@@ -53,9 +58,11 @@ class UnfinishedErasure:
 
 
 def traces_of(session: Session, patients: Collection[int]) -> PatientTraces:
-    """All that the database has of patients, by their keys."""
+    """All that the database has of patients, by their keys, and their crops wherever they are.
+    Raises `CropStoreError`."""
     found = PatientTraces()
-    rows = dict.fromkeys(("patient", "photo", "face", "crop", "descriptor", "withheld"), 0)
+    tables = ("patient", "photo", "face", "crop", "crop_object", "descriptor", "withheld")
+    rows = dict.fromkeys(tables, 0)
     rows |= dict.fromkeys(_OF_PATIENTS, 0)
     for some in chunks(patients):
         rows["patient"] += len(some)
@@ -68,8 +75,10 @@ def traces_of(session: Session, patients: Collection[int]) -> PatientTraces:
             .join(t.Photo, t.Photo.id == t.Face.photo_id)
             .where(t.Photo.patient_id.in_(some))
         )
-        rows["face"] += len(session.scalars(faces).all())
-        found.crops += session.scalars(sa.select(t.Crop.png).where(t.Crop.face_id.in_(faces)))
+        keys = session.scalars(faces).all()
+        rows["face"] += len(keys)
+        found.objects += objects_of(session, keys).values()
+        found.crops += crops_of(session, keys).values()
         described = sa.select(t.Descriptor.id, t.Descriptor.space_id, t.Descriptor.vector)
         for key, space, vector in session.execute(described.where(t.Descriptor.face_id.in_(faces))):
             found.descriptors.append(key)
@@ -81,7 +90,8 @@ def traces_of(session: Session, patients: Collection[int]) -> PatientTraces:
         for table, column in _OF_PATIENTS.items():
             count = sa.select(sa.func.count()).where(column.in_(some))
             rows[table] += session.scalars(count).one()
-    rows["photo"], rows["crop"] = len(found.photos), len(found.crops)
+    rows["photo"], rows["crop_object"] = len(found.photos), len(found.objects)
+    rows["crop"] = len(found.crops) - len(found.objects)
     rows["descriptor"] = len(found.descriptors)
     found.rows = rows
     return found
@@ -167,7 +177,7 @@ def texts_with(session: Session, part: str) -> Iterator[tuple[str, str]]:
 
 
 def blobs(session: Session) -> Iterator[tuple[int | None, bytes]]:
-    """Every descriptor, with the key of its space, and every crop, with None."""
+    """Every descriptor, with the key of its space, and every crop in the database, with None."""
     for query in (
         sa.select(t.Descriptor.space_id, t.Descriptor.vector),
         sa.select(t.Withheld.space_id, t.Withheld.vector),

@@ -10,10 +10,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from gestalt_space.errors import NotInGallery
+from gestalt_space.errors import CropStoreError, NotInGallery
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.consent import withdrawn_error
+from gestalt_space.store.crops import crops_of
 from gestalt_space.types import WITHDRAWN
 
 Row = tuple[Any, ...]
@@ -167,15 +168,15 @@ def photo_rows(
 
 
 def crop_rows(session: Session, photos: Sequence[ExportedPhoto]) -> Iterator[Row]:
-    """Patient, sha256 and PNG of the photos whose crop was kept, in their order."""
+    """Patient, sha256 and PNG of the photos whose crop was kept, in their order. Raises
+    `CropStoreError`, also where one of them is missing or damaged outside the database."""
     for few in chunks(photos):
-        found = dict(
-            session.execute(
-                sa.select(t.Crop.face_id, t.Crop.png).where(
-                    t.Crop.face_id.in_([photo.face for photo in few])
-                )
-            ).all()
-        )
+        found = crops_of(session, [photo.face for photo in few])
+        if lost := [photo for photo in few if found.get(photo.face) == b""]:
+            raise CropStoreError(
+                f"The crop of a photo of patient {lost[0].patient} is missing or damaged.",
+                "`gestalt index crops check` lists all of them; --no-crops exports without crops.",
+            )
         for photo in few:
             if photo.face in found:
                 yield photo.patient, photo.sha256, found[photo.face]

@@ -18,6 +18,7 @@ from gestalt_space.names import likeness
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.corrections import compare_row
+from gestalt_space.store.crops import faces_with_crop, keep_crops
 from gestalt_space.store.facts import (
     SINGLE_FACTS,
     Catalogue,
@@ -178,15 +179,14 @@ class ImportRun:
             sa.select(t.Photo)
             .where(t.Photo.sha256.in_({photo.sha256 for photo in photos}))
             .options(
-                selectinload(t.Photo.faces).options(
-                    selectinload(t.Face.crop), selectinload(t.Face.descriptors)
-                ),
+                selectinload(t.Photo.faces).selectinload(t.Face.descriptors),
                 selectinload(t.Photo.patient),
             )
         ):
             same[row.sha256][row.patient.external_id] = row
         times = Counter(photo.sha256 for photo in photos)
         new: list[ImportedPhoto] = []
+        known: dict[int, ImportedPhoto] = {}
         beside: dict[tuple[int, str], tuple[Descriptors, EncodingRun | None]] = {}
         with self.session.no_autoflush:
             for photo in photos:
@@ -201,10 +201,13 @@ class ImportRun:
                         same[photo.sha256][photo.patient] = _unstored(photo)
                 else:
                     self.known_photos += 1
+                    known[there.faces[0].id] = photo
                     beside |= self._take_photo(there, photo)
         self.session.flush()
         self._insert_photos(new)
         self._insert_descriptors(beside)
+        without = known.keys() - faces_with_crop(self.session, known)
+        self.new_crops += self._keep_crops({face: known[face] for face in sorted(without)})
 
     @property
     def changes(self) -> int:
@@ -353,9 +356,6 @@ class ImportRun:
         if is_corrected:
             number_changes(self.session, [], [], [row])
             self.changed += 1
-        if face.crop is None and photo.crop is not None:
-            face.crop = t.Crop(png=photo.crop)
-            self.new_crops += 1
         have = {one.space_id for one in face.descriptors}
         new = {
             (face.id, fingerprint): made
@@ -392,14 +392,7 @@ class ImportRun:
         self._insert(t.Face, faces)
         made_faces = sa.select(t.Face.photo_id, t.Face.id).where(t.Face.photo_id.in_(key_of))
         face_of: dict[int, int] = dict(self.session.execute(made_faces).all())
-        self._insert(
-            t.Crop,
-            [
-                {"face_id": face_of[key], "png": photo.crop}
-                for key, photo in zip(key_of, photos, strict=True)
-                if photo.crop is not None
-            ],
-        )
+        self._keep_crops({face_of[key]: photo for key, photo in zip(key_of, photos, strict=True)})
         self._insert_descriptors(
             {
                 (face_of[key], fingerprint): described
@@ -410,6 +403,12 @@ class ImportRun:
         )
         self.touched |= {self._patients[photo.patient] for photo in photos}
         self.new_photos += len(photos)
+
+    def _keep_crops(self, photos: Mapping[int, ImportedPhoto]) -> int:
+        """Keep the crops of photos by their faces; how many there are."""
+        crops = {face: photo.crop for face, photo in photos.items() if photo.crop is not None}
+        keep_crops(self.session, crops)
+        return len(crops)
 
     def _insert_descriptors(
         self, described: Mapping[tuple[int, str], tuple[Descriptors, EncodingRun | None]]

@@ -13,6 +13,7 @@ from gestalt_space.errors import NotInGallery
 from gestalt_space.names import likeness
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.crops import crops_of
 from gestalt_space.store.people import By
 from gestalt_space.types import Ids
 
@@ -92,14 +93,11 @@ def photo_of(session: Session, patient: str, named: str) -> int:
 
 
 def crop_of(session: Session, photo: int) -> bytes | None:
-    """The aligned face of a photo, by its key, as PNG; None where it was not kept."""
-    return session.scalar(
-        sa.select(t.Crop.png)
-        .join(t.Face, t.Face.id == t.Crop.face_id)
-        .where(t.Face.photo_id == photo)
-        .order_by(t.Face.id)
-        .limit(1)
-    )
+    """The aligned face of a photo, by its key, as PNG; None where it was not kept, empty bytes
+    where it is missing or damaged outside the database. Raises `CropStoreError`."""
+    faces = session.scalars(sa.select(t.Face.id).where(t.Face.photo_id == photo)).all()
+    found = crops_of(session, faces)
+    return next((found[face] for face in sorted(found)), None)
 
 
 def is_sha256_start(text: str) -> bool:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.crops import crops_of, outside_of
 from gestalt_space.store.facts import SINGLE_FACTS
 from gestalt_space.types import EncodingRun, PhotoRecord
 
@@ -217,12 +218,27 @@ def _row(session: Session, photo: t.Photo) -> dict[str, Any]:
             {
                 "key": face.id,
                 **{name: getattr(face, name) for name in FACE},
-                "crop": None if face.crop is None else b64encode(face.crop.png).decode(),
+                **_crop(session, face),
                 "descriptors": list(_described(session, face)),
             }
             for face in photo.faces
         ],
     }
+
+
+def _crop(session: Session, face: t.Face) -> dict[str, str | None]:
+    """The crop of a face; one that lies encrypted outside the database stays so. None where there
+    is none."""
+    if face.crop_object is None:
+        return {"crop": None if face.crop is None else b64encode(face.crop.png).decode()}
+    png = crops_of(session, [face.id])[face.id]
+    sealed = outside_of(session).seal(png, crop_label(face.id)) if png else None
+    return {"crop": None, "sealed": None if sealed is None else b64encode(sealed).decode()}
+
+
+def crop_label(face: int) -> str:
+    """What the encrypted crop of a face that was dropped is bound to, by the key of the face."""
+    return f"dropped face {face}"
 
 
 def _described(session: Session, face: t.Face) -> Iterator[dict[str, Any]]:

@@ -15,6 +15,7 @@ from gestalt_space.errors import DatabaseError, NotInGallery
 from gestalt_space.same_face import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
+from gestalt_space.store.crops import count_crops, crops_of, faces_with_crop, has_crop
 from gestalt_space.store.runs import runs_of_faces
 from gestalt_space.types import WITHDRAWN, EncodingRun, Face, Ids
 
@@ -289,47 +290,42 @@ def named_faces(session: Session, faces: Collection[int]) -> list[tuple[int, str
     return found
 
 
-def crops_of(session: Session, face_ids: Sequence[int]) -> dict[int, bytes]:
-    """The kept crops of faces, as PNG."""
-    found: dict[int, bytes] = {}
-    for some in chunks(face_ids):
-        rows = session.execute(
-            sa.select(t.Crop.face_id, t.Crop.png).where(t.Crop.face_id.in_(some))
-        )
-        found.update(rows.all())
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class DescribedPhoto:
-    """The photo that a descriptor is of, its patient, and the aligned face as PNG, if kept."""
+    """The photo that a descriptor is of, its patient, and the aligned face as PNG, if kept; empty
+    bytes for one that is missing or damaged outside the database."""
 
     patient: str
     photo: str
     png: bytes | None
 
 
-def described_photos(session: Session, descriptor_ids: Sequence[int]) -> dict[int, DescribedPhoto]:
-    """The photos of descriptors, by the descriptor's key."""
+def described_photos(
+    session: Session, descriptor_ids: Sequence[int], *, outside: bool = True
+) -> dict[int, DescribedPhoto]:
+    """The photos of descriptors, by the descriptor's key. Without `outside`, a crop that is not in
+    the database is as one that was not kept. Raises `CropStoreError`."""
     found: dict[int, DescribedPhoto] = {}
     for some in chunks(descriptor_ids):
         rows = session.execute(
-            sa.select(t.Descriptor.id, t.Patient.external_id, t.Photo.name, t.Crop.png)
+            sa.select(t.Descriptor.id, t.Face.id, t.Patient.external_id, t.Photo.name)
             .join(t.Face, t.Face.id == t.Descriptor.face_id)
             .join(t.Photo, t.Photo.id == t.Face.photo_id)
             .join(t.Patient, t.Patient.id == t.Photo.patient_id)
-            .outerjoin(t.Crop, t.Crop.face_id == t.Face.id)
             .where(t.Descriptor.id.in_(some))
-        )
+        ).all()
+        pngs = crops_of(session, [row[1] for row in rows], outside=outside)
         found.update(
-            (key, DescribedPhoto(patient, photo, png)) for key, patient, photo, png in rows
+            (key, DescribedPhoto(patient, photo, pngs.get(face)))
+            for key, face, patient, photo in rows
         )
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFace:
-    """A patient's face whose crop is kept. `landmarks`: five points `(x, y)` of the photo."""
+    """A patient's face whose crop is kept. `landmarks`: five points `(x, y)` of the photo; `png`:
+    empty where it is missing or damaged outside the database."""
 
     patient: str
     landmarks: list[list[float]]
@@ -338,15 +334,14 @@ class KeptFace:
 
 def kept_faces(session: Session, patients: Sequence[str]) -> list[KeptFace]:
     """The faces of patients whose crops are kept, in the order of patients and photos; none of
-    those whose consent is withdrawn."""
+    those whose consent is withdrawn. Raises `CropStoreError`."""
     found: list[KeptFace] = []
     for some in chunks(patients):
         rows = session.execute(
-            sa.select(t.Patient.external_id, t.Face.landmarks, t.Crop.face_id)
+            sa.select(t.Patient.external_id, t.Face.landmarks, t.Face.id)
             .join(t.Photo, t.Photo.patient_id == t.Patient.id)
             .join(t.Face, t.Face.photo_id == t.Photo.id)
-            .join(t.Crop, t.Crop.face_id == t.Face.id)
-            .where(t.Patient.external_id.in_(some), consents())
+            .where(t.Patient.external_id.in_(some), consents(), has_crop(t.Face.id))
             .order_by(t.Patient.external_id, t.Photo.id)
         ).all()
         # The crops apart: with them, the database would sort pictures.
@@ -368,7 +363,7 @@ def counts(session: Session) -> GalleryCounts:
         patients=patients,
         undiagnosed=patients - diagnosed,
         photos=count(t.Photo),
-        crops=count(t.Crop),
+        crops=count_crops(session),
         disorders=count(t.Disorder),
         genes=count(t.Gene),
         withdrawn=session.scalar(
@@ -438,7 +433,8 @@ def patient_detail(session: Session, patient: str) -> PatientRecord:
             f"There is no patient {patient!r}.", "`gestalt index list` shows all patients."
         )
     models = {space.id: space.model for space in spaces(session)}
-    runs = runs_of_faces(session, [face.id for photo in row.photos for face in photo.faces])
+    faces = [face.id for photo in row.photos for face in photo.faces]
+    runs, cropped = runs_of_faces(session, faces), faces_with_crop(session, faces)
     return PatientRecord(
         patient=row.external_id,
         disorders=tuple(sorted((d.disorder.code, d.disorder.name) for d in row.diagnoses)),
@@ -451,7 +447,7 @@ def patient_detail(session: Session, patient: str) -> PatientRecord:
         hpo=tuple(term.term for term in row.phenotypes if term.present),
         hpo_absent=tuple(term.term for term in row.phenotypes if not term.present),
         added_at=row.added_at,
-        photos=tuple(_photo_detail(photo, models, runs) for photo in row.photos),
+        photos=tuple(_photo_detail(photo, models, runs, cropped) for photo in row.photos),
     )
 
 
@@ -459,6 +455,7 @@ def _photo_detail(
     photo: t.Photo,
     models: dict[int, str],
     runs: dict[tuple[int, int], EncodingRun | None],
+    cropped: Collection[int],
 ) -> PhotoDetail:
     face = photo.faces[0]
     made = sorted(
@@ -481,7 +478,7 @@ def _photo_detail(
         size=face.size,
         yaw=face.yaw,
         roll=face.roll,
-        crop_kept=face.crop is not None,
+        crop_kept=face.id in cropped,
         spaces=tuple(model for model, _ in made),
         runs=tuple(run for _, run in made),
     )

@@ -15,9 +15,10 @@ from gestalt_space.same_face import is_same_face
 from gestalt_space.store import tables as t
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.consent import rekey, settle_consents
+from gestalt_space.store.crops import keep_crops, outside_of
 from gestalt_space.store.facts import SINGLE_FACTS, undo_links
 from gestalt_space.store.lookups import disorder_keys, find_patient
-from gestalt_space.store.past import FACE, PHOTO, Facts, Past
+from gestalt_space.store.past import FACE, PHOTO, Facts, Past, crop_label
 from gestalt_space.store.pseudonyms import claim, hand_over
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.removals import remove_photo_rows, remove_unused
@@ -257,11 +258,11 @@ def _restore_photo(session: Session, key: int, told: Facts, row: dict[str, Any])
     photo.age, photo.site = told["age"], told["site"]
     session.add(photo)
     for one in row["faces"]:
-        png = one["crop"]
         face = t.Face(id=one["key"], photo=photo, **{name: one[name] for name in FACE})
-        face.crop = None if png is None else t.Crop(png=b64decode(png))
         session.add(face)
         session.flush()
+        if png := _crop(session, one):
+            keep_crops(session, {face.id: png})
         for made in one["descriptors"]:
             space = session.scalar(
                 sa.select(t.Space.id).where(t.Space.fingerprint == made["space"])
@@ -272,6 +273,13 @@ def _restore_photo(session: Session, key: int, told: Facts, row: dict[str, Any])
             vector = b64decode(made["vector"])
             session.add(t.Withheld(face_id=face.id, space_id=space, vector=vector, run_id=run))
         session.flush()
+
+
+def _crop(session: Session, one: dict[str, Any]) -> bytes | None:
+    """The crop of a face that was dropped; empty, or None, where there is none."""
+    if (sealed := one.get("sealed")) is not None:
+        return outside_of(session).unseal(b64decode(sealed), crop_label(one["key"]))
+    return None if one["crop"] is None else b64decode(one["crop"])
 
 
 def _key(session: Session, patient: str) -> int:

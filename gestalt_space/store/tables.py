@@ -204,6 +204,7 @@ class Face(Base):
     roll: Mapped[float] = mapped_column(Float)
     photo: Mapped[Photo] = relationship(back_populates="faces")
     crop: Mapped[Crop | None] = relationship(cascade="all, delete-orphan")
+    crop_object: Mapped[CropObject | None] = relationship()
     descriptors: Mapped[list[Descriptor]] = relationship(cascade="all, delete-orphan")
 
 
@@ -219,6 +220,40 @@ class Crop(Base):
         ForeignKey("face.id", ondelete="CASCADE"), primary_key=True
     )
     png: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class CropPlace(Base):
+    """A folder or bucket with crops of this gallery, by its URL.
+
+    `is_shared`: whether a gallery of which this one is a copy may have the same crops; then nothing
+    is deleted there.
+    """
+
+    __tablename__ = "crop_place"
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    url: Mapped[str] = mapped_column(Text, unique=True)
+    is_shared: Mapped[bool] = mapped_column(Boolean, default=False)
+
+
+class CropObject(Base):
+    """A crop outside the database: see `types.CropObject`. A face has its crop here or in `crop`.
+
+    One without a face is to be deleted where it lies; then the row goes.
+    """
+
+    __tablename__ = "crop_object"
+    __table_args__ = (UniqueConstraint("name"), {"sqlite_autoincrement": True})
+
+    id: Mapped[int] = mapped_column(Key, primary_key=True)
+    face_id: Mapped[int | None] = mapped_column(
+        ForeignKey("face.id", ondelete="SET NULL"), unique=True
+    )
+    place_id: Mapped[int] = mapped_column(ForeignKey("crop_place.id"), index=True)
+    name: Mapped[str] = mapped_column(text_of(64))
+    key_id: Mapped[str] = mapped_column(text_of(16))
+    bytes: Mapped[int] = mapped_column(Integer)
+    sha256: Mapped[str] = mapped_column(text_of(64))
 
 
 class Space(Base):

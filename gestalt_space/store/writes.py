@@ -23,6 +23,7 @@ from gestalt_space.store.audit import record_event
 from gestalt_space.store.chunks import chunks
 from gestalt_space.store.consent import settle_consents, withdrawn_error
 from gestalt_space.store.corrections import compare_row, contradiction, left_as_it_is
+from gestalt_space.store.crops import object_row
 from gestalt_space.store.differences import differences
 from gestalt_space.store.facts import (
     Catalogue,
@@ -36,18 +37,19 @@ from gestalt_space.store.past import Past, Scope, loaded, part_of, take
 from gestalt_space.store.purges import note_purge
 from gestalt_space.store.removals import log_removals, remove_faces, remove_unused
 from gestalt_space.store.sequence import begin_epoch, number_changes
-from gestalt_space.types import WITHDRAWN, Descriptors, Face, PhotoRecord
+from gestalt_space.types import WITHDRAWN, CropObject, Descriptors, Face, PhotoRecord
 
 
 @dataclass(frozen=True, slots=True)
 class EncodedFace:
-    """A photo's face and descriptor `(d,)`. `crop`: PNG bytes, if it is to be kept."""
+    """A photo's face and descriptor `(d,)`. `crop`, if it is to be kept: PNG bytes, or the object
+    that it was written to."""
 
     width: int
     height: int
     face: Face
     descriptor: Descriptors
-    crop: bytes | None
+    crop: bytes | CropObject | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,7 +293,7 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
     batch.updated |= bool(replaced)
     if known is None:
         assert encoded is not None  # noqa: S101 - refused above
-        face = _face_row(place, encoded, vector, batch)
+        face = _face_row(session, place, encoded, vector, batch)
         batch.photos[photo.sha256][record.patient] = row = _photo_row(photo, encoded, patient, face)
         session.add(row)
         return Stored(changes=replaced)
@@ -301,7 +303,7 @@ def _add_photo(session: Session, place: int, photo: NewPhoto, batch: _Batch) -> 
         known.site = record.site
     if found.other_face and encoded is not None:
         remove_faces(session, known.id)
-        face = _face_row(place, encoded, vector, batch)
+        face = _face_row(session, place, encoded, vector, batch)
         face.photo_id = known.id
         session.add(face)
         set_committed_value(known, "faces", [face])
@@ -364,11 +366,11 @@ def _tell(
 
 
 def _face_row(
-    place: int, encoded: EncodedFace, vector: Descriptors | None, batch: _Batch
+    session: Session, place: int, encoded: EncodedFace, vector: Descriptors | None, batch: _Batch
 ) -> t.Face:
     """The row of a face with its crop and descriptor, which gets its number with the batch."""
     assert vector is not None, "a face that is stored has a descriptor"  # noqa: S101
-    face = encoded.face
+    face, crop = encoded.face, encoded.crop
     descriptor = t.Descriptor(space_id=batch.space_id, run_id=batch.run_id, vector=vector.tobytes())
     batch.new[place] = descriptor
     return t.Face(
@@ -383,7 +385,8 @@ def _face_row(
         size=face.quality.size,
         yaw=face.quality.yaw,
         roll=face.quality.roll,
-        crop=None if encoded.crop is None else t.Crop(png=encoded.crop),
+        crop=t.Crop(png=crop) if isinstance(crop, bytes) else None,
+        crop_object=object_row(session, crop) if isinstance(crop, CropObject) else None,
         descriptors=[descriptor],
     )
 

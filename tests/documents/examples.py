@@ -37,6 +37,11 @@ from gestalt_space.documents.added import added_document, added_table
 from gestalt_space.documents.classified import classified_document, classified_table
 from gestalt_space.documents.contents import contents_document, contents_table
 from gestalt_space.documents.corrected import corrected_document
+from gestalt_space.documents.crops import (
+    crops_checked_document,
+    crops_claimed_document,
+    crops_moved_document,
+)
 from gestalt_space.documents.engines import (
     engine_document,
     engine_removed_document,
@@ -94,6 +99,7 @@ from gestalt_space.gallery.erasure.searching import FileTrace as Found
 from gestalt_space.gallery.erasure.searching import SearchReport
 from gestalt_space.gallery.inspecting.findings import CheckFinding
 from gestalt_space.gallery.listing import GalleryStats
+from gestalt_space.gallery.moving_crops import CheckedPlace, MovedCrops
 from gestalt_space.gallery.spaces import Encoded
 from gestalt_space.gallery.storing import Added
 from gestalt_space.gallery.trail import LoggedEvent
@@ -268,6 +274,17 @@ FINDINGS = (
 EVENTS = (
     LoggedEvent(1, AT, "ann", "add", ("P1", "P2"), 1, ("2 photos",), {"photos": 2}, "aa" * 32),
     LoggedEvent(2, AT, "ann", "remove", (), 1, ("emptied",), None, "bb" * 32),
+)
+CHECKED = CheckedPlace(
+    place="s3://crops/gestalt/0a",
+    is_shared=False,
+    crops=1234,
+    missing=("p1.jpg (P1)",),
+    damaged=("p2.jpg (P2)",),
+    deleted=3,
+    young=1,
+    waiting=2,
+    foreign=1,
 )
 ERASED = Erased(
     at="2026-01-02T03:04:05+00:00",
@@ -467,6 +484,11 @@ def documents() -> dict[str, Any]:
         "added": added_document(ADDED, Counter(one.status for one in ADDED), None, CALIBRATION),
         "corrected": corrected_document(
             Correction((Change("fact", "sex", "", "female"),)), ["A note."]
+        ),
+        "crops-checked": crops_checked_document([CHECKED]),
+        "crops-claimed": crops_claimed_document(["s3://crops/gestalt/0a"]),
+        "crops-moved": crops_moved_document(
+            MovedCrops("s3://crops/gestalt/0a", 12, ("p1.jpg (P1)",))
         ),
         "removed": removed_document(Removed(1, 2)),
         "spaces": spaces_document(SPACES),

@@ -48,6 +48,7 @@ def test_all_that_the_database_has_of_a_patient(filled: Database, space_id: int)
         "photo": 2,
         "face": 2,
         "crop": 1,
+        "crop_object": 0,
         "descriptor": 2,
         "withheld": 0,
         "phenotype_term": 1,

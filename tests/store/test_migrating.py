@@ -105,7 +105,7 @@ def test_keys_are_never_given_twice(database: Database) -> None:
         kept = {line.split()[2].strip('"') for line in text if "AUTOINCREMENT" in line}
     assert kept == {
         *("patient", "photo", "face", "descriptor"),
-        *("purge", "audit_event", "erasure"),
+        *("purge", "audit_event", "erasure", "crop_object"),
         *("service_user", "api_token"),
     }
 
@@ -175,6 +175,9 @@ def fill_all_tables(database: Database, store: Store) -> None:
         session.add(new_job())
         session.flush()
         session.add(t.JobFile(job_id="j" * 32, name="map.svg", content=b"x"))
+        session.add(t.CropPlace(id=1, url="file:///crops/1"))
+        told = {"name": "ab/ab", "key_id": "0" * 16, "bytes": 1, "sha256": "a" * 64}
+        session.add(t.CropObject(place_id=1, face_id=face, **told))
         session.add(t.Withheld(face_id=face, space_id=space.id, vector=b"v" * 64, run_id=run))
 
 

@@ -38,6 +38,7 @@ from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import dumps, reads, snapshots
 from gestalt_space.store.audit import head, is_erased_after, last_event, record_event
+from gestalt_space.store.crop_moves import known_places
 from gestalt_space.store.engine import Database
 from gestalt_space.store.migrating import REVISION
 from gestalt_space.store.tail import read_mark
@@ -53,7 +54,8 @@ _COPYING = 0.6
 @dataclass(frozen=True, slots=True)
 class BackedUp:
     """A backup that was written and checked. `sequence`: of the last change in it. `models`: those
-    that its descriptors are of, and `with_models`: whether they are in it."""
+    that its descriptors are of, and `with_models`: whether they are in it. `crops_outside`: how
+    many crops are not in it, since they are not in the database, by the URL of the place."""
 
     folder: Path
     bytes: int
@@ -63,6 +65,7 @@ class BackedUp:
     sequence: int
     models: tuple[str, ...]
     with_models: bool
+    crops_outside: Mapping[str, int]
 
 
 def check_new_folder(folder: Path, home: Path) -> None:
@@ -139,6 +142,7 @@ def back_up(
         about["sequence"],
         tuple(model["name"] for model in about["models"]),
         with_models,
+        about["crops_outside"],
     )
 
 
@@ -220,6 +224,7 @@ class _Writing:
             "gallery": asdict(reads.counts(session)),
             "spaces": [_space_record(space) for space in reads.spaces(session)],
             "keys": dumps.key_counters(session),
+            "crops_outside": {one.url: one.crops for one in known_places(session) if one.crops},
         }
         if is_copied(self.database):
             snapshots.copy_sqlite(session, self.aside / DATABASE, self._copying)

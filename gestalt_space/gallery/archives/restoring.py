@@ -22,8 +22,15 @@ from gestalt_space.atomic_files import (
     take_folder_name,
     take_name,
 )
+from gestalt_space.counts import counted_text
 from gestalt_space.devices import cores
-from gestalt_space.errors import ArchiveUnsuitable, GalleryExists, OutputError, UsageError
+from gestalt_space.errors import (
+    ArchiveUnsuitable,
+    CropStoreError,
+    GalleryExists,
+    OutputError,
+    UsageError,
+)
 from gestalt_space.gallery.archives import dumped, indexed
 from gestalt_space.gallery.archives.backing_up import DATABASE, MODELS, check_free_disk
 from gestalt_space.gallery.archives.copying import copy_file
@@ -34,9 +41,10 @@ from gestalt_space.gallery.archives.manifest import (
     read_archive_manifest,
 )
 from gestalt_space.gallery.identity import place_of, write_new_home
+from gestalt_space.gallery.moving_crops import CropsMixin
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
-from gestalt_space.store import accounts, dumps, homes, jobs
+from gestalt_space.store import accounts, crop_moves, dumps, homes, jobs
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
@@ -104,10 +112,30 @@ def restore(
         sequence=about["sequence"],
         made_at=about["made_at"],
         upgraded_from=None if migration == REVISION else migration,
-        notes=notes,
+        notes=(*notes, *_crop_notes(settings)),
         models=tuple(staged.models),
         missing=tuple(name for name in needed if name not in installed),
     )
+
+
+def _crop_notes(settings: Settings) -> Iterator[str]:
+    """What a person should know of the crops outside the database, which no backup has."""
+    with CropsMixin(settings, finish=False) as gallery:
+        try:
+            checked = gallery.check_crops()
+        except CropStoreError as error:
+            yield f"The crops outside the database were not checked. {error.message} {error.hint}"
+            return
+    for one in checked:
+        if not one.crops:
+            continue
+        lost = len(one.missing) + len(one.damaged)
+        told = f"{lost:,} of them are missing or damaged" if lost else "all of them are there"
+        yield (
+            f"{counted_text(one.crops, 'crop')} are in {display_name(one.place)}, not in the "
+            f"backup; {told}. If the gallery that this backup is of no longer exists, run `gestalt "
+            "index crops claim`; until then, no crop is deleted there."
+        )
 
 
 @contextmanager
@@ -272,6 +300,9 @@ class _Staged:
         homes.take_over(session, home, place, of=self.archive.about["home"])
         # Rows are gone from the backup too; the gallery that it is of finishes what it had begun.
         session.execute(sa.delete(t.Erasure))
+        # That gallery may live on, and its crops outside the database are these.
+        crop_moves.share_places(session)
+        session.execute(sa.delete(t.CropObject).where(t.CropObject.face_id.is_(None)))
         accounts.forget_secrets(session)
         jobs.forget_jobs(session)
         told = {"path": display_name(self.archive.folder.absolute())}

@@ -29,7 +29,7 @@ def whole_database(database: Database) -> Iterator[Database]:
     try:
         with begun_folder(file) as stage:
             made = stage / file.name
-            staged = Database(made, actor=database.actor)
+            staged = Database(made, actor=database.actor, crops=database.crops)
             try:
                 yield staged
                 staged.truncate_log()

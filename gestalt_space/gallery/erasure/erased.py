@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from gestalt_space.gallery.erasure.searching import FileTrace, SearchReport
@@ -18,7 +18,8 @@ class Erased:
     patients had no row any more. `rows`: how many went, by table. `files`: of the index, how many
     were there, and how many of these were overwritten or deleted. `homes`: where the index of each
     home is that was cleaned; `forgotten`: the homes that were forgotten before they were, by place,
-    when and by whom. `compacted`: whether the database was written anew. `copies`: backups
+    when and by whom. `compacted`: whether the database was written anew. `objects`: how many crops
+    outside it were deleted, with all their versions, by the URL of the place. `copies`: backups
     and exports that were made while the patients were there, and models that were trained on them
     or may have been, by action, path and time; `certain`: whether the trail says so of one.
     """
@@ -39,6 +40,7 @@ class Erased:
     searched: SearchReport
     copies: tuple[dict[str, Any], ...]
     names: tuple[str, ...] = ()
+    objects: Mapping[str, int] = field(default_factory=dict)
 
     def as_plan(self) -> dict[str, Any]:
         """As it stands in the database until the receipt is written: without names."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gestalt_space.errors import (
+    CropStoreError,
     DatabaseError,
     DescriptorError,
     EngineError,
@@ -177,6 +178,7 @@ class ErasureFinisher:
             searched=searched,
             copies=tuple(copies),
             names=tuple(plan.patients) if plan.named else (),
+            objects=plan.objects,
         )
 
     def _cleaned(self) -> None:
@@ -186,6 +188,12 @@ class ErasureFinisher:
             self._delete_left()
         except (DatabaseError, OutputError, DescriptorError, EngineError, UsageError) as error:
             raise self._unfinished(error) from error
+        except CropStoreError as error:
+            raise ErasureUnfinished(
+                "The rows are erased, but not all crops outside the database are deleted yet. "
+                f"{error.message}",
+                f"{error.hint} Then run `gestalt index erase --resume`.",
+            ) from error
 
     def _delete_left(self) -> None:
         """Delete what processes that were stopped left in the folder of the index, and indexes of

@@ -32,9 +32,9 @@ _SHA256_END = 8
 @dataclass
 class ErasurePlan:
     """See `Erased` for most. `photos`: names and sha256; `sequence`: of the last change when rows
-    went; `descriptors`: their keys; `hashes`: of pieces; `times`: of the index's files then;
-    `copy_events`: those of the audit trail that tell of a copy that had them, None where they were
-    not looked for."""
+    went; `descriptors`: their keys; `objects`: how many crops lay outside the database, by the URL
+    of the place; `hashes`: of pieces; `times`: of the index's files then; `copy_events`: those of
+    the audit trail that tell of a copy that had them, None where they were not looked for."""
 
     patients: list[str]
     removed_before: list[str]
@@ -48,6 +48,7 @@ class ErasurePlan:
     times: dict[str, int] = field(default_factory=dict)
     receipt: str | None = None
     named: bool = False
+    objects: dict[str, int] = field(default_factory=dict)
     copy_events: list[int] | None = None
 
     @property

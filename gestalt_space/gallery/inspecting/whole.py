@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gestalt_space.counts import counted_text
+from gestalt_space.gallery.inspecting.crops import inspect_crops
 from gestalt_space.gallery.inspecting.encoding import inspect_encoding
 from gestalt_space.gallery.inspecting.findings import BACKUP, CheckFinding, guarded
 from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
@@ -72,6 +73,7 @@ def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iter
         yield from guarded("rows", inspect_rows(database))
         yield from guarded("vectors", inspect_vectors(database, stages))
         yield from guarded("index", inspect_indexes(database, spaces, folder, stages))
+        yield from guarded("crops", inspect_crops(gallery))
         yield from guarded("removals", inspect_left(database, folder))
         stages("Checking the audit trail", "events")
         yield from guarded("audit trail", inspect_trail(database))

@@ -1,0 +1,96 @@
+"""The keys by which crops are encrypted. They come from outside, and are never stored or shown."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+from base64 import b64decode
+from dataclasses import dataclass, field
+
+from gestalt_space.errors import CropStoreError
+from gestalt_space.paths import display_name
+from gestalt_space.settings import Settings
+
+KEY_BYTES = 32
+ID_BYTES = 8
+"""Of a key's id: enough to tell keys apart, and nothing of the key."""
+_MAKE = "Make a key with `openssl rand -base64 32`, and keep a copy where the crops are not."
+
+
+@dataclass(frozen=True, slots=True)
+class CropKey:
+    """A key of AES-256. `id`: by which an object tells what it was encrypted with."""
+
+    id: str
+    secret: bytes = field(repr=False)
+
+    @classmethod
+    def of(cls, secret: bytes) -> CropKey:
+        """The key of those 32 bytes."""
+        digest = hashlib.sha256(b"gestalt-space crops\0" + secret).digest()
+        return cls(digest[:ID_BYTES].hex(), secret)
+
+
+@dataclass(frozen=True, slots=True)
+class CropKeys:
+    """Keys, of which the first encrypts, and all decrypt."""
+
+    keys: tuple[CropKey, ...]
+
+    @property
+    def current(self) -> CropKey:
+        """The key that encrypts."""
+        return self.keys[0]
+
+    def named(self, key_id: str) -> CropKey | None:
+        """The key of an id, None where it is not at hand."""
+        return next((key for key in self.keys if key.id == key_id), None)
+
+
+def read_keys(settings: Settings) -> CropKeys:
+    """The keys that the settings name: the first of them encrypts, all of them decrypt.
+
+    Raises `CropStoreError` where there is none, or something else than a key.
+    """
+    words = _text(settings).split()
+    if not words:
+        raise CropStoreError(
+            "There is no key for the crops: crops in an object store are encrypted.",
+            f"{_MAKE} Name its file in GESTALT_CROPS_KEY_FILE.",
+        )
+    return CropKeys(tuple(map(_key, words)))
+
+
+def _text(settings: Settings) -> str:
+    if settings.crops_key is not None:
+        return settings.crops_key.get_secret_value()
+    file = settings.crops_key_file
+    if file is None:
+        return ""
+    try:
+        return file.read_text("ascii")
+    except OSError as error:
+        raise CropStoreError(
+            f"The key of the crops cannot be read from {display_name(file)}: {error.strerror}.",
+            "Check GESTALT_CROPS_KEY_FILE and the rights of that file.",
+        ) from error
+    except UnicodeDecodeError:
+        # Not shown, nor kept as the cause: it may have the key in it.
+        raise _wrong() from None
+
+
+def _key(word: str) -> CropKey:
+    try:
+        secret = b64decode(word, validate=True)
+    except (binascii.Error, ValueError):
+        raise _wrong() from None
+    if len(secret) != KEY_BYTES:
+        raise _wrong()
+    return CropKey.of(secret)
+
+
+def _wrong() -> CropStoreError:
+    return CropStoreError(
+        f"The key of the crops is not {KEY_BYTES} bytes in base64.",
+        f"{_MAKE} A file may have several keys, one per line; the first one encrypts.",
+    )
