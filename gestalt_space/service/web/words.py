@@ -59,6 +59,7 @@ ERRORS: dict[str, str] = {
     "cluster": N_("The other machines cannot do this work. Tell an admin of this service."),
     "cluster_lost": N_("The other machines do not answer any more. Finished work is kept."),
     "worker_died": N_("The program ended at this photo. Try another version of the photo."),
+    "crop_store": N_("The faces of these photos cannot be reached now. Try again later."),
     "consent_withdrawn": N_(
         "This patient's consent is withdrawn: nothing is added, shown or matched."
     ),
