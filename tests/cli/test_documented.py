@@ -52,6 +52,7 @@ NOT_RUN = {
     "--event 12": "the twelfth event of another trail",
     "--head 1204:": "the head of another trail",
     "--forget": "another machine",
+    "pgvector": "a server with pgvector, in tests/cli/test_index_engine.py",
 }
 """What a command needs, by a part of the command. These are parsed, and not run."""
 
