@@ -14,12 +14,15 @@ import numpy as np
 
 import gestalt_space
 from gestalt_space.classifiers.opening import open_classifier
+from gestalt_space.counts import counted_text
 from gestalt_space.devices import cores, runtime, session_options
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
+from gestalt_space.gallery.engines.engine_mixin import EngineState
 from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
-from gestalt_space.index.engines.contract import CollectionPlace, EngineRows
+from gestalt_space.home import Gallery
+from gestalt_space.index.engines.contract import NOTHING, CollectionPlace, EngineRows
 from gestalt_space.index.engines.lite_server import INSTALL as INSTALL_LITE
 from gestalt_space.index.engines.milvus import open_milvus
 from gestalt_space.index.gpu import gpu_name, gpu_works
@@ -58,6 +61,7 @@ def examine(settings: Settings) -> Iterator[CheckFinding]:
     yield from guarded("milvus", _milvus())
     yield from guarded("HPO", _hpo())
     yield _variants()
+    yield from guarded("search engines", _engines(settings))
     yield from guarded("models", _models(settings))
     yield from inspect_gallery(settings, sample=0)
 
@@ -197,6 +201,32 @@ def _milvus() -> Iterator[CheckFinding]:
         yield CheckFinding("milvus", "fail", "the self-test found a wrong row", INSTALL_LITE)
         return
     yield CheckFinding("milvus", "ok", f"pymilvus {version}; Milvus Lite {lite} works")
+
+
+def _engines(settings: Settings) -> Iterator[CheckFinding]:
+    """How far each search engine of the home is; nothing where it has none."""
+    if not settings.engines_file.exists():
+        return
+    with Gallery(settings, finish=False) as gallery:
+        for state in gallery.engines():
+            yield _engine(state)
+
+
+def _engine(state: EngineState) -> CheckFinding:
+    name = state.record.name
+    subject = f"engine {name}" if state.model is None else f"engine {name} {state.model}"
+    sync = f"Run `gestalt index engine sync {name}`."
+    if state.error is not None:
+        return CheckFinding(subject, "fail", state.error.message, state.error.hint)
+    if state.position is None or state.position.sequence == NOTHING:
+        return CheckFinding(subject, "fail", "not filled to the end", sync)
+    recall = state.record.recall
+    told = "recall not measured" if recall is None else recall.told
+    have = f"{counted_text(state.position.rows, 'photo')}; {told}"
+    if not state.newer:
+        return CheckFinding(subject, "ok", have)
+    lacking = f"{have}; lacks {counted_text(state.newer, 'newer photo')}, searched exactly"
+    return CheckFinding(subject, "note", lacking, sync)
 
 
 def _models(settings: Settings) -> Iterator[CheckFinding]:

@@ -91,6 +91,9 @@ def test_a_home_on_sqlite_cannot_use_pgvector(
     assert refused.code == 2
     assert "this one is a SQLite file" in refused.err
     assert gestalt("index", "engine", "list", "--json").document["engines"] == []
+    elsewhere = gestalt("index", "engine", "add", "pgvector", "--address", "postgresql://a:b@c/d")
+    assert (elsewhere.code, "Leave out --address" in elsewhere.err) == (2, True)
+    assert "a:b" not in elsewhere.err
     unknown = gestalt("index", "engine", "add", "elastic")
     assert (unknown.code, "Choose one of: pgvector" in unknown.err) == (2, True)
 

@@ -55,6 +55,10 @@ class EnginesMixin(WritableGallery):
         `EngineError` and `GalleryEmpty`.
         """
         engine = parse_engine(name)
+        if engine == "pgvector" and address is not None:
+            raise UsageError(
+                "pgvector searches in the gallery's own database.", "Leave out --address."
+            )
         space = self._filled_space()
         if self._engines.record_of(engine, space.fingerprint) is not None:
             raise UsageError(

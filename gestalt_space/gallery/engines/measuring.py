@@ -14,6 +14,7 @@ from gestalt_space.index.approximate import NEAREST
 from gestalt_space.index.approximating import MEASURED
 from gestalt_space.index.engines.contract import EngineFilter
 from gestalt_space.ranking.contenders import Nearest
+from gestalt_space.ranking.grouping import Numbers
 
 CANDIDATES = 800
 """Photos that an engine is asked for: as many as a match asks for to list ten lines."""
@@ -38,8 +39,8 @@ def measure_recall(
         own = np.array([patients[row]])
         among = (patients >= 0) & (patients != own[0])
         if among.any():
-            found = searcher.nearest(probe, CANDIDATES, EngineFilter(without=own), among)
             true = _truly_nearest(state, probe, among)
+            found = _found(searcher, state, probe, own, among, len(_first_disorders(state, true)))
             photos.append(_share_of_photos(found, true))
             disorders.append(_share_of_disorders(state, found, true))
         if progress is not None:
@@ -53,6 +54,23 @@ def measure_recall(
         measured=len(photos),
         rows=searcher.position.rows,
     )
+
+
+def _found(
+    searcher: EngineSearcher,
+    state: GalleryState,
+    probe: NDArray[np.float32],
+    own: Numbers,
+    among: NDArray[np.bool_],
+    disorders: int,
+) -> Nearest:
+    """What an engine finds, and more of it where that has too few disorders, as in a match."""
+    count, most = CANDIDATES, int(np.count_nonzero(among))
+    while True:
+        found = searcher.nearest(probe, count, EngineFilter(without=own), among)
+        if count >= most or len(_first_disorders(state, found)) >= disorders:
+            return found
+        count *= 4
 
 
 def _truly_nearest(

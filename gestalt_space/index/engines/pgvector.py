@@ -53,6 +53,10 @@ MOST_FRESH = 20_000
 """Rows that are in no graph: a search compares as many in about 10 ms."""
 MADE_ANEW = 0.25
 """Share of all rows from which on it is faster to make the graphs anew than to put them in."""
+SHARE = 0.02
+"""Of all rows, so many as are taken from the graph at the least, before the nearest of them are
+kept: descriptors of faces lie so that a graph misses some of the nearest, the more so the larger it
+is."""
 LOOKED_AT = 40
 """So many rows may be looked at for each that is wanted, where a filter keeps others out."""
 SERVER_MEMORY = 4 * 2**20
@@ -183,11 +187,13 @@ class PgvectorEngine:
         ]
         found: dict[int, float] = {}
         with self._writing() as connection:
-            self._widen(connection, count)
+            looked = max(int(count), int(SHARE * self._rows(connection)))
+            _widen(connection, count, looked)
             for which, order, by in orders:
                 query = (
-                    f"SELECT id, {similarity} FROM {self._table} WHERE {which}{fits} "  # noqa: S608
-                    f"ORDER BY {order} LIMIT {int(count)}"
+                    f"SELECT * FROM (SELECT id, {similarity} FROM {self._table} "  # noqa: S608
+                    f"WHERE {which}{fits} ORDER BY {order} LIMIT {looked}) near "
+                    f"ORDER BY 2 DESC LIMIT {int(count)}"
                 )
                 rows = connection.exec_driver_sql(query, (*parts, *values, *by))
                 found |= {key: near for key, near in rows}  # noqa: C416 - rows are no pairs
@@ -294,18 +300,6 @@ class PgvectorEngine:
         wanted = int(rows * (2 * max(self._parts) / 1024 + _KIB_OF_A_ROW))
         most = connection.scalar(sa.text("SELECT current_setting('max_worker_processes')::int"))
         return max(int(given or 0), min(wanted, SERVER_MEMORY)), max(0, int(most or 0) - 1)
-
-    def _widen(self, connection: sa.Connection, count: int) -> None:
-        least, most = BREADTHS
-        settings = {
-            "hnsw.ef_search": min(most, max(least, count)),
-            "hnsw.iterative_scan": "relaxed_order",
-            "hnsw.max_scan_tuples": max(20_000, LOOKED_AT * count),
-            "hnsw.scan_mem_multiplier": 8,
-            "jit": "off",
-        }
-        calls = ", ".join(f"set_config('{name}', '{to}', true)" for name, to in settings.items())
-        connection.exec_driver_sql(f"SELECT {calls}")
 
     def _position(self, connection: sa.Connection) -> EnginePosition | None:
         row = connection.exec_driver_sql(
@@ -470,6 +464,20 @@ def _conditions(among: EngineFilter) -> tuple[str, tuple[object, ...]]:
             parts.append(text)
             values.append(keys.tolist())
     return "".join(f" AND {part}" for part in parts), tuple(values)
+
+
+def _widen(connection: sa.Connection, count: int, looked: int) -> None:
+    """Let searches of a transaction take so many rows from a graph, to keep some of them."""
+    least, most = BREADTHS
+    settings = {
+        "hnsw.ef_search": min(most, max(least, looked)),
+        "hnsw.iterative_scan": "relaxed_order",
+        "hnsw.max_scan_tuples": max(20_000, 4 * looked, LOOKED_AT * count),
+        "hnsw.scan_mem_multiplier": 64,
+        "jit": "off",
+    }
+    calls = ", ".join(f"set_config('{name}', '{to}', true)" for name, to in settings.items())
+    connection.exec_driver_sql(f"SELECT {calls}")
 
 
 def _take_lock(connection: sa.Connection, name: str) -> None:

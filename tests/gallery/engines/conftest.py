@@ -14,7 +14,7 @@ import pytest
 from gestalt_space.errors import EngineAway
 from gestalt_space.gallery.engines import measuring
 from gestalt_space.home import Gallery
-from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
+from gestalt_space.index.engines.contract import CollectionPlace, EngineHits, VectorEngine
 from gestalt_space.index.engines.milvus import open_milvus
 from gestalt_space.index.engines.pgvector import PgvectorEngine
 from gestalt_space.index.engines.registry import OPENERS
@@ -44,17 +44,22 @@ class Switched:
 
         def call(*given: Any, **more: Any) -> Any:
             self._switch.check(name)
-            return found(*given, **more)
+            given_back = found(*given, **more)
+            if name == "nearest" and self._switch.misses:
+                kept = given_back.ids % 2 == 1
+                return EngineHits(given_back.ids[kept], given_back.similarities[kept])
+            return given_back
 
         return call
 
 
 @dataclass
 class Switch:
-    """`is_on`: whether the engine answers; `calls`: what was asked of it; `fails`: what a call
-    raises, by its name."""
+    """`is_on`: whether the engine answers; `misses`: whether it misses every other row; `calls`:
+    what was asked of it; `fails`: what a call raises, by its name."""
 
     is_on: bool = True
+    misses: bool = False
     calls: list[str] = field(default_factory=list)
     fails: dict[str, Exception] = field(default_factory=dict)
 

@@ -9,9 +9,11 @@ import pytest
 
 from gestalt_space.errors import EngineAway, EngineUnsuitable, NotInGallery, UsageError
 from gestalt_space.gallery.engines import measuring
+from gestalt_space.gallery.inspecting.findings import CheckFinding
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
 from gestalt_space.index.engines.contract import EngineRows
+from gestalt_space.machine import doctor
 from gestalt_space.match import ranked, view
 from gestalt_space.match.filters import parse_filter
 from gestalt_space.match.question import Question
@@ -99,14 +101,16 @@ def test_it_says_what_was_measured(searched: Searched, gallery: Gallery):
     assert gallery.view().told is None
 
 
-def test_a_recall_that_is_less_is_said(
-    searched: Searched, gallery: Gallery, monkeypatch: pytest.MonkeyPatch
-):
-    monkeypatch.setattr(measuring, "CANDIDATES", 4)
+def test_a_recall_that_is_less_is_said(searched: Searched, gallery: Gallery):
+    searched.switch.misses = True
     recall = gallery.add_engine(searched.name).record.recall
     assert recall is not None
-    assert recall.photos == pytest.approx(0.4)
-    assert recall.disorders < 0.5
+    assert recall.photos == pytest.approx(0.5, abs=0.15)
+    # A patient has two photos, and one of them is found.
+    assert 0.3 < recall.disorders < 1
+    told = gallery.view(searched.question()).told
+    assert told is not None
+    assert f"recall@10 {recall.photos:.2f}" in told
 
 
 def test_it_is_measured_with_as_many_candidates_as_a_match_asks_for():
@@ -231,3 +235,24 @@ def test_one_that_is_away_is_listed_with_its_error_and_can_be_forgotten(
     assert "--forget" in error.value.hint
     gallery.remove_engine(searched.name, forget=True)
     assert gallery.engines() == []
+
+
+def test_doctor_says_how_far_an_engine_is(searched: Searched, gallery: Gallery, tmp_path: Path):
+    subject = f"engine {searched.name} tiny"
+
+    def found() -> dict[str, CheckFinding]:
+        return {one.subject: one for one in doctor._engines(gallery.settings)}
+
+    assert found() == {}
+    gallery.add_engine(searched.name)
+    assert (found()[subject].state, found()[subject].hint) == ("ok", "")
+    assert f"{PHOTOS} photos; recall@10 1.00" in found()[subject].detail
+    searched.switch.is_on = False
+    add(gallery, row(made.photo_file(tmp_path / "n.png", 50), "N", "D00001"))
+    assert (found()[subject].state, found()[subject].hint) == ("fail", "Start it.")
+    searched.switch.is_on = True
+    assert found()[subject].state == "note"
+    assert "lacks 1 newer photo" in found()[subject].detail
+    with searched.collection(gallery) as engine:
+        engine.drop()
+    assert (found()[subject].state, found()[subject].detail) == ("fail", "not filled to the end")
