@@ -2,9 +2,9 @@
 database, in a folder, and in S3 on loopback.
 
 `python -m benchmarks.crops` stores made-up photos, 32 a transaction as `gestalt index add` does,
-and reads their crops, 32 at a time as `gestalt index fill` does, without finding and encoding faces.
-Rounds of the three alternate. Processor time is that of this process; the server of S3 (moto) is
-another one, and far slower than a real one.
+and reads their crops, 32 at a time as `gestalt index fill` does, without finding and encoding
+faces. Rounds of the three alternate. Processor time is that of this process; the server of S3
+(moto) is another one, and far slower than a real one.
 """
 
 from __future__ import annotations
