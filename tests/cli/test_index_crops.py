@@ -62,7 +62,7 @@ def test_a_backup_says_that_it_has_no_crops_and_a_restore_that_they_are_shared(
     assert restored.code == 0, restored.err
     assert "2 crops are in" in restored.err
     assert "all of them are there" in restored.err
-    removed = gestalt("index", "remove", "--patient", "PAT-0", *other)
+    removed = gestalt("index", "remove", "PAT-0", *other)
     assert removed.code == 1
     assert "gestalt index crops claim" in removed.err
     assert len(objects(home)) == 2
