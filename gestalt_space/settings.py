@@ -173,6 +173,8 @@ class Settings(BaseSettings):
         named = tuple(map(normal_name, consents))
         if not all(named):
             raise ValueError("a consent cannot be empty")
+        if "withdrawn" in map(str.lower, named):
+            raise ValueError("a consent that is withdrawn covers nothing")
         return named
 
     @field_validator("home", "models", "hpo_release", "cache", "crops_key_file")

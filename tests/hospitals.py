@@ -146,7 +146,7 @@ def pretender(say: bytes | Says) -> Iterator[Pretender]:
         while not stopped.is_set():
             with suppress(TimeoutError):
                 connection, _ = listener.accept()
-                connection.settimeout(5)
+                connection.settimeout(60)
                 threading.Thread(target=serve_one, args=(connection, found), daemon=True).start()
 
     with socket.create_server(("127.0.0.1", 0)) as listener:

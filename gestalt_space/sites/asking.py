@@ -11,7 +11,7 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from gestalt_space.errors import NotShared, UsageError
@@ -74,7 +74,7 @@ def ask_sites(
     does.
     """
     check_question(question)
-    patients = _patients(probes, matches)
+    patients = _patients(gallery, probes, matches, question)
     _check_consents(gallery, patients)
     asked = [probe for probe in probes if probe.descriptor is not None]
     if not asked:
@@ -98,10 +98,18 @@ def ask_sites(
     return found
 
 
-def _patients(probes: Sequence[Probe], matches: Sequence[Match]) -> list[str]:
-    """Patients of the gallery whom probes are of, or may be: those of the same picture."""
-    own = {probe.own.identifier for probe in probes if probe.own is not None}
-    return sorted(own | {copy.patient for match in matches for copy in match.copies})
+def _patients(
+    gallery: Gallery, probes: Sequence[Probe], matches: Sequence[Match], question: Question
+) -> list[str]:
+    """Patients of the gallery whom probes are of, or may be: those of the same picture, also those
+    whom the question leaves out."""
+    found = {probe.own.identifier for probe in probes if probe.own is not None}
+    found |= {copy.patient for match in matches for copy in match.copies}
+    if question.without:
+        everybody = replace(question, without=())
+        asked = (probe for probe in probes if probe.descriptor is not None)
+        found |= {copy.patient for one in asked for copy in gallery.copies(one, everybody)}
+    return sorted(found)
 
 
 def _check_consents(gallery: Gallery, patients: Sequence[str]) -> None:

@@ -25,6 +25,7 @@ def other(
 ) -> Iterator[Hospital]:
     """Another hospital, which the settings call `b`; a dead one is `c`."""
     monkeypatch.setenv("GESTALT_SITE_CONSENTS", f'["{SHARED}"]')
+    monkeypatch.setenv("GESTALT_SITE_TIMEOUT", "50")
     photos = [patient(f"Q{n}", (A, B)[n % 2], 0.3, n) for n in range(12)]
     with hospital(fill(tmp_path / "b", tiny_store, photos)) as found:
         file = tmp_path / "b.token"
@@ -110,6 +111,7 @@ def test_a_hospital_in_another_space_says_so(
     store = ModelStore(tmp_path / "another")
     store.add(tmp_path / "another.onnx", name="another", license_name="made by the tests")
     monkeypatch.setenv("GESTALT_SITE_CONSENTS", f'["{SHARED}"]')
+    monkeypatch.setenv("GESTALT_SITE_TIMEOUT", "50")
     with hospital(fill(tmp_path / "b", store, [patient("Q0", A, 0.3, 0)])) as b:
         monkeypatch.setenv("GESTALT_SITE_TOKEN", b.token)
         words = ("match", photos[4], *ALIGNED, "--ask", b.address, "--json")

@@ -37,6 +37,7 @@ def other(
 ) -> Iterator[Hospital]:
     """Another hospital, `b` in the settings; `c` is dead, and `d` has no token."""
     monkeypatch.setenv("GESTALT_SITE_CONSENTS", f'["{SHARED}"]')
+    monkeypatch.setenv("GESTALT_SITE_TIMEOUT", "50")
     photos = [patient(f"Q{n}", A, 0.3, n) for n in range(6)]
     with hospital(fill(tmp_path / "b", tiny_store, photos)) as found:
         file = tmp_path / "b.token"

@@ -33,6 +33,7 @@ def test_a_certificate_has_to_be_trusted_and_of_that_name(
     tmp_path: Path, tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GESTALT_SITE_CONSENTS", f'["{SHARED}"]')
+    monkeypatch.setenv("GESTALT_SITE_TIMEOUT", "50")
     certificate, key = tmp_path / "cert.pem", tmp_path / "key.pem"
     subprocess.run(
         [

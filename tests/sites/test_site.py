@@ -114,8 +114,13 @@ def test_sites_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch, text: str) -
         load_settings()
 
 
-def test_a_consent_that_is_empty_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It would stand for those whose consent is not known."""
-    monkeypatch.setenv("GESTALT_SITE_CONSENTS", '["research", " "]')
-    with pytest.raises(UsageError, match="cannot be empty"):
+@pytest.mark.parametrize(
+    ("text", "told"), [(" ", "cannot be empty"), ("Withdrawn ", "covers nothing")]
+)
+def test_what_is_no_consent_is_refused(
+    monkeypatch: pytest.MonkeyPatch, text: str, told: str
+) -> None:
+    """An empty one would stand for those whose consent is not known."""
+    monkeypatch.setenv("GESTALT_SITE_CONSENTS", json.dumps(["research", text]))
+    with pytest.raises(UsageError, match=told):
         load_settings()
