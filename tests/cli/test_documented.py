@@ -53,7 +53,6 @@ NOT_RUN = {
     "--head 1204:": "the head of another trail",
     "--forget": "another machine",
     "--address 10.0.0.5:6379": "a Ray cluster of several machines",
-    "import-gmdb DIR": "what the reader puts in the place of the word",
 }
 """What a command needs, by a part of the command. These are parsed, and not run."""
 
