@@ -18,6 +18,7 @@ and back. Messages come and go by the connection of that number:
 
 from __future__ import annotations
 
+import shutil
 import signal
 import sys
 import threading
@@ -298,6 +299,8 @@ def main(connection: Connection, address: str, patience: float, folder: str) -> 
     connection.send(("ready", nodes_of(ray)))
     Driver(ray, connection, patience).run()
     ray.shutdown()
+    # Whoever made it may have been killed.
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

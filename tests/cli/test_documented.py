@@ -56,7 +56,6 @@ NOT_RUN = {
     "--forget": "another machine",
     "HOST:19530": "a Milvus server",
     "--address 10.0.0.5:6379": "a Ray cluster of several machines",
-    "import-gmdb DIR": "what the reader puts in the place of the word",
     "pgvector": "a server with pgvector, in tests/cli/test_index_engine.py",
 }
 """What a command needs, by a part of the command. These are parsed, and not run."""

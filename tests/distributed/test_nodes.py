@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 import time
 from functools import partial
 from multiprocessing import Pipe
+from pathlib import Path
 
+import psutil
 import pytest
 
 from gestalt_space.distributed import cluster as cluster_module
@@ -141,3 +145,25 @@ def test_a_process_of_ray_that_ends_at_its_start():
         theirs.close()
         with pytest.raises(ClusterError, match="broke the connection off"):
             cluster_module._ready(ours, None, 1)
+
+
+OPENED = """
+import sys, time
+from gestalt_space.distributed.cluster import open_cluster
+with open_cluster(sys.argv[1]):
+    print("opened", flush=True)
+    time.sleep(600)
+"""
+
+
+def test_a_process_that_is_killed_leaves_nothing(nodes: RayNodes):
+    command = [sys.executable, "-c", OPENED, nodes.address]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as killed:
+        assert killed.stdout is not None
+        assert killed.stdout.readline() == "opened\n"
+        (driver,) = psutil.Process(killed.pid).children()
+        folder = Path(driver.cmdline()[-1])
+        assert folder.is_dir()
+        killed.kill()
+    driver.wait(60)
+    assert not folder.exists()
