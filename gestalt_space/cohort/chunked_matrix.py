@@ -127,8 +127,14 @@ def write_matrix_in_chunks(
                     begun = replace(begun, computed_by=everywhere)
                     _keep(part, begun)
                 on_tiles(done + more, len(tiles))
+        if len(_whole_chunks(part, grid)) < grid.parts**2:
+            raise OutputError(
+                f"Chunks of {display_name(part)} are gone, deleted perhaps by another process.",
+                "Run the same command again: it computes what is missing.",
+            )
         told = {**(attributes or {}), "computed_by": list(begun.computed_by)}
         write_atomically(part / METADATA, metadata_of(grid, told))
+        check_chunks_path(path, overwrite=overwrite)
         on_whole()
         replace_folder(part, path)
         (path / RECORD).unlink()

@@ -234,6 +234,33 @@ def test_a_matrix_that_is_there_is_replaced_only_if_asked(tmp_path: Path):
     assert [file.name for file in tmp_path.iterdir()] == ["m.zarr"]
 
 
+def test_chunks_that_go_away_are_told_and_computed_again(tmp_path: Path):
+    path = tmp_path / "m.zarr"
+
+    def lose(done: int, _: int) -> None:
+        if done == 3:
+            (tmp_path / "m.zarr.part" / "c" / "0" / "1").unlink()
+
+    with pytest.raises(OutputError, match="are gone"):
+        write_matrix_in_chunks(ROWS, NAMES, path, on_tiles=lose)
+    assert not path.exists()
+    write_matrix_in_chunks(ROWS, NAMES, path)
+    assert np.array_equal(read(path), similarity_matrix(ROWS))
+
+
+def test_a_matrix_that_appears_meanwhile_is_kept(tmp_path: Path):
+    path = tmp_path / "m.zarr"
+
+    def appear(done: int, _: int) -> None:
+        if done == 3:
+            path.mkdir()
+            (path / "zarr.json").write_text("another one")
+
+    with pytest.raises(OutputError, match="exists"):
+        write_matrix_in_chunks(ROWS, NAMES, path, on_tiles=appear)
+    assert (path / "zarr.json").read_text() == "another one"
+
+
 @pytest.mark.parametrize("overwrite", [False, True])
 def test_two_do_not_write_one_matrix(tmp_path: Path, overwrite: bool):
     path, told = tmp_path / "m.zarr", []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from dataclasses import astuple
 
 import numpy as np
@@ -53,6 +54,18 @@ def test_the_number_of_threads_does_not_matter(monkeypatch: pytest.MonkeyPatch, 
     wanted = pair_figures(ROWS), pair_figures(ROWS, OTHERS)
     monkeypatch.setattr("gestalt_space.cohort.workers.cores", lambda: threads)
     assert (pair_figures(ROWS), pair_figures(ROWS, OTHERS)) == wanted
+
+
+def test_memory_does_not_grow_with_the_pairs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(module, "BLOCK", 500)
+    rows = made.unit(RNG, 6000, 8)
+    tracemalloc.start()
+    try:
+        pair_figures(rows)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 6000**2 * 4 / 2, "less than half of the matrix"
 
 
 def test_two_rows_have_no_spread():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import numpy as np
 import pytest
 
@@ -71,6 +73,22 @@ def test_cells_without_a_unit_are_those_of_all_others(
     for name in ("counts", "means", "squares", "noise"):
         joined = np.concatenate([getattr(one, name) for one in found], axis=1)
         np.testing.assert_allclose(joined, getattr(wanted, name), atol=1e-12)
+
+
+def test_memory_of_intervals_does_not_grow_with_the_pairs(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(two_groups, "_AT_ONCE", 40_000)
+    units = 3000
+    vectors = unit(np.random.default_rng(0).standard_normal((units, 4)))
+    kinds, first = np.arange(units) % 2, np.arange(units) % 4 < 2
+    shift_intervals(vectors[:60], kinds[:60], first[:60])  # what is imported first
+    tracemalloc.start()
+    try:
+        shift_intervals(vectors, kinds, first)
+        spread_ratio(vectors, kinds, first)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < units**2, "less than a byte for each pair"
 
 
 def test_cells_are_what_loops_over_units_give():
