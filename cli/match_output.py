@@ -152,7 +152,7 @@ def _write_copies(match: Match) -> None:
     """Stored photos that may be the probe itself in another file."""
     what = "one of these faces" if len(match.photos) > 1 else "this face"
     for copy in match.copies:
-        proof = "" if copy.proof == "crops" else ", no crop stored"
+        proof = "" if copy.proof == "crops" else ", crops not compared"
         output.write_text(f"  {what} may be of patient {copy.patient}", style="bold")
         output.write_text(f"    {copy.photo} (similarity {copy.similarity:.3f}{proof})")
     if match.copies:

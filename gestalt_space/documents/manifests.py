@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NotRequired
 
 from gestalt_space.documents.form import Form
 
@@ -61,7 +61,8 @@ class BackedUpModelForm(Form):
 
 class BackupManifest(Form):
     """The manifest of a backup. `seal`: the sha256 of the manifest without it; `database`: whether
-    a SQLite file was copied, or tables were written; `keys`: where identifiers go on."""
+    a SQLite file was copied, or tables were written; `keys`: where identifiers go on;
+    `crops_outside`: crops that are not in it, by the URL of their place."""
 
     format: Literal["gestalt-space backup"]
     version: Literal[1]
@@ -76,6 +77,7 @@ class BackupManifest(Form):
     gallery: BackedUpCountsForm
     spaces: list[BackedUpSpaceForm]
     keys: dict[str, int]
+    crops_outside: NotRequired[dict[str, int]]
     rows: dict[str, int]
     models: list[BackedUpModelForm]
     files: list[ManifestFileForm]

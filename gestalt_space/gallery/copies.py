@@ -27,7 +27,7 @@ SAME_PICTURE = 0.9
 CANDIDATE = 0.7
 """Descriptors of one picture are at least this similar, whatever the encoder."""
 SAME_DESCRIPTOR = 0.97
-"""Where a crop was not kept, only descriptors as similar as this are taken for a copy's."""
+"""Where a crop cannot be compared, only descriptors as similar as this are taken for a copy's."""
 _ASKED = 12
 _COMPARED = 3
 _FINE, _COARSE = 1.2, 8.0
@@ -86,7 +86,7 @@ class Copy:
     """A stored photo that shows the same picture of a face as another photo.
 
     `similarity`: of the descriptors, -1..1. `proof`: whether the aligned faces were compared, or,
-    where the crop was not kept, the descriptors alone.
+    where the crop was not kept or is not in the database, the descriptors alone.
     """
 
     patient: str

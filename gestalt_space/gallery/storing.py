@@ -113,7 +113,7 @@ def added_row(
 
 
 def _copy_note(copy: Copy) -> str:
-    proof = "" if copy.proof == "crops" else ", by descriptors only: no crop is stored"
+    proof = "" if copy.proof == "crops" else ", by descriptors only: the crops were not compared"
     return (
         f"Very similar to the photo {copy.photo} of patient {copy.patient} (similarity "
         f"{copy.similarity:.3f}{proof}). Check whether they are the same patient."

@@ -176,6 +176,7 @@ def fill_all_tables(database: Database, store: Store) -> None:
         session.flush()
         session.add(t.JobFile(job_id="j" * 32, name="map.svg", content=b"x"))
         session.add(t.CropPlace(id=1, url="file:///crops/1"))
+        session.flush()
         told = {"name": "ab/ab", "key_id": "0" * 16, "bytes": 1, "sha256": "a" * 64}
         session.add(t.CropObject(place_id=1, face_id=face, **told))
         session.add(t.Withheld(face_id=face, space_id=space.id, vector=b"v" * 64, run_id=run))
