@@ -250,6 +250,25 @@ def test_nobody_else_can_ask_it_and_nothing_is_left(
     assert not here.children()
 
 
+def test_a_client_may_ask_often_whether_the_server_is_there(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    opened().position()
+    (socket,) = tmp_path.glob("gestalt-*/socket")
+    options = [
+        ("grpc.keepalive_time_ms", 200),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    states: list[str] = []
+    with grpc.insecure_channel(f"unix:{socket}", options=options) as channel:
+        channel.subscribe(lambda state: states.append(state.name), try_to_connect=True)
+        # It would be put off after three.
+        time.sleep(5)
+    assert states == ["IDLE", "READY"]
+
+
 def test_a_full_disk_loses_nothing(
     opened: Open, folder: Path, rng: np.random.Generator, monkeypatch
 ):
