@@ -107,7 +107,8 @@ class GalleryView:
     def told(self) -> str | None:
         """How far what looks for photos is to be trusted; None where the search is exact."""
         if self.engine is not None:
-            return self.engine.told
+            among = " (the recall was measured without a filter)" if self.question.among else ""
+            return f"{self.engine.told}{among}"
         return None if self.approximate is None else self.approximate.record.told
 
     @property

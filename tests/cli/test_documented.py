@@ -53,6 +53,7 @@ NOT_RUN = {
     "--head 1204:": "the head of another trail",
     "--forget": "another machine",
     "HOST:19530": "a Milvus server",
+    "pgvector": "a server with pgvector, in tests/cli/test_index_engine.py",
 }
 """What a command needs, by a part of the command. These are parsed, and not run."""
 

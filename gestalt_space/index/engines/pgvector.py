@@ -147,11 +147,10 @@ class PgvectorEngine:
         with self._mapped():
             with self._engine.begin() as connection:
                 table = f"{self._check(connection)}.{self._table}"
-                memory, workers = self._building(connection, self._rows(connection))
+                memory = self._memory(connection, self._rows(connection))
             direct = self._engine.execution_options(isolation_level="AUTOCOMMIT")
             with direct.connect() as connection:
                 connection.exec_driver_sql(f"SET maintenance_work_mem = '{memory}kB'")
-                connection.exec_driver_sql(f"SET max_parallel_maintenance_workers = {workers}")
                 try:
                     _write_anew(connection, table)
                 finally:
@@ -272,9 +271,8 @@ class PgvectorEngine:
         connection.exec_driver_sql(f"ANALYZE {self._table}")
 
     def _make_graphs(self, connection: sa.Connection, rows: int) -> None:
-        memory, workers = self._building(connection, rows)
+        memory = self._memory(connection, rows)
         connection.exec_driver_sql(f"SET LOCAL maintenance_work_mem = '{memory}kB'")
-        connection.exec_driver_sql(f"SET LOCAL max_parallel_maintenance_workers = {workers}")
         for number, name in enumerate(self._graphs):
             connection.exec_driver_sql(
                 f"CREATE INDEX {name} ON {self._table} USING hnsw (part{number} halfvec_ip_ops) "
@@ -292,14 +290,14 @@ class PgvectorEngine:
         query = f"SELECT count(*) FROM {self._table} WHERE fresh"  # noqa: S608 - our own name
         return int(connection.exec_driver_sql(query).scalar() or 0)
 
-    def _building(self, connection: sa.Connection, rows: int) -> tuple[int, int]:
-        """KiB of memory and the processes that the server is to make a graph with."""
+    def _memory(self, connection: sa.Connection, rows: int) -> int:
+        """KiB of memory that the server is to make a graph with: what it gives to such work, or as
+        much as the rows need. How many processes make it is the server's to say."""
         given = connection.scalar(
             sa.text("SELECT setting::bigint FROM pg_settings WHERE name = 'maintenance_work_mem'")
         )
         wanted = int(rows * (2 * max(self._parts) / 1024 + _KIB_OF_A_ROW))
-        most = connection.scalar(sa.text("SELECT current_setting('max_worker_processes')::int"))
-        return max(int(given or 0), min(wanted, SERVER_MEMORY)), max(0, int(most or 0) - 1)
+        return max(int(given or 0), min(wanted, SERVER_MEMORY))
 
     def _position(self, connection: sa.Connection) -> EnginePosition | None:
         row = connection.exec_driver_sql(

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gestalt_space.errors import DatabaseError
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.gallery.engines import measuring
 from gestalt_space.home import Gallery
@@ -78,3 +79,18 @@ def test_a_backup_is_of_the_gallery_alone_and_a_restored_home_has_no_engine(
         restored.add_engine("pgvector")
         found = restored.match(sources(tmp_path), Question(index="pgvector"))
         assert [match.lines for match in found] == exact
+
+
+def test_another_machine_that_fills_it_is_waited_for_and_named(
+    gallery: Gallery, tmp_path: Path, tiny_store: ModelStore
+):
+    other = make_home(tmp_path / "other", tiny_store)
+    settings = load_settings(other).model_copy(update={"busy_timeout": 0.5})
+    space = gallery.space.stored
+    assert space is not None
+    here = gallery._engines.follower(gallery._engines.records[0], space)
+    with Gallery(settings) as there:
+        with here._alone(), pytest.raises(DatabaseError, match="is busy"):
+            there.add_engine("pgvector")
+        assert there.engines() == []
+        assert there.add_engine("pgvector").newer == 0

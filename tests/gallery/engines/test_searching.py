@@ -99,6 +99,8 @@ def test_it_says_what_was_measured(searched: Searched, gallery: Gallery):
     told = f"{searched.name}: recall@10 1.00 measured on {MEASURED} photos"
     assert (view.told, view.searched_on) == (told, searched.name)
     assert gallery.view().told is None
+    filtered = gallery.view(searched.question(among=parse_filter(["sex=unknown"])))
+    assert filtered.told == f"{told} (the recall was measured without a filter)"
 
 
 def test_a_recall_that_is_less_is_said(searched: Searched, gallery: Gallery):
