@@ -28,6 +28,15 @@ INSTALL = (
     "Run `pip install 'gestalt-space[milvus]'`, then `pip install --no-deps milvus-lite`: with its "
     "dependencies it would overwrite the files of faiss-gpu."
 )
+_OPTIONS = (
+    ("grpc.max_receive_message_length", -1),
+    ("grpc.max_send_message_length", -1),
+    # pymilvus asks every ten seconds whether the server is there. Without these gRPC takes that for
+    # an attack: it ends the connection, and says so on standard error.
+    ("grpc.keepalive_permit_without_calls", 1),
+    ("grpc.http2.max_ping_strikes", 0),
+    ("grpc.http2.min_ping_interval_without_data_ms", 1000),
+)
 _THREADS = 4
 _LOOK_AGAIN = 0.1
 _STARTING, _STOPPING = 30.0, 5.0
@@ -153,11 +162,7 @@ class _Running:
             self._undo.append(threads.shutdown)
             socket = Path(tempfile.mkdtemp(prefix="gestalt-"))
             self._undo.append(lambda: shutil.rmtree(socket, ignore_errors=True))
-            unlimited = [
-                ("grpc.max_receive_message_length", -1),
-                ("grpc.max_send_message_length", -1),
-            ]
-            server = grpc.server(threads, options=unlimited)
+            server = grpc.server(threads, options=_OPTIONS)
             self._undo.append(lambda: server.stop(_STOPPING).wait())
             milvus_pb2_grpc.add_MilvusServiceServicer_to_server(MilvusServicer(database), server)
             address = f"unix:{socket / 'socket'}"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -67,10 +69,18 @@ def opened(folder: Path) -> Iterator[Open]:
 
 
 @pytest.fixture
-def other_process(folder: Path) -> Iterator[subprocess.Popen[str]]:
+def short_lived() -> Iterator[dict[str, str]]:
+    """An environment for processes that do not clean up after themselves."""
+    with tempfile.TemporaryDirectory() as folder:
+        yield os.environ | {"TMPDIR": folder}
+
+
+@pytest.fixture
+def other_process(folder: Path, short_lived: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """One that has 32 rows in the folder, of which it has settled 16, and keeps it open."""
     process = subprocess.Popen(
         [sys.executable, "-c", FILL, str(folder), SPACE],
+        env=short_lived,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -215,13 +225,17 @@ def test_whoever_waits_gets_the_folder_when_it_is_free(
 
 
 def test_whoever_forgets_to_close_it_loses_nothing(
-    other_process: subprocess.Popen[str], opened: Open, folder: Path
+    other_process: subprocess.Popen[str],
+    opened: Open,
+    folder: Path,
+    short_lived: dict[str, str],
 ):
     other_process.kill()
     other_process.wait()
     forgetful = FILL.replace("sys.stdin.read()", "raise SystemExit(3)")
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", forgetful, str(folder), SPACE],
+        env=short_lived,
         timeout=60,
         capture_output=True,
         text=True,
@@ -248,6 +262,25 @@ def test_nobody_else_can_ask_it_and_nothing_is_left(
     assert not list(places.iterdir())
     assert set(threading.enumerate()) <= before
     assert not here.children()
+
+
+def test_a_client_may_ask_often_whether_the_server_is_there(
+    opened: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    opened().position()
+    (socket,) = tmp_path.glob("gestalt-*/socket")
+    options = [
+        ("grpc.keepalive_time_ms", 200),
+        ("grpc.keepalive_permit_without_calls", 1),
+        ("grpc.http2.max_pings_without_data", 0),
+    ]
+    states: list[str] = []
+    with grpc.insecure_channel(f"unix:{socket}", options=options) as channel:
+        channel.subscribe(lambda state: states.append(state.name), try_to_connect=True)
+        # It would be put off after three.
+        time.sleep(5)
+    assert states == ["IDLE", "READY"]
 
 
 def test_a_full_disk_loses_nothing(
