@@ -53,7 +53,7 @@ MOST_FRESH = 20_000
 """Rows that are in no graph: a search compares as many in about 10 ms."""
 MADE_ANEW = 0.25
 """Share of all rows from which on it is faster to make the graphs anew than to put them in."""
-SHARE = 0.02
+SHARE = 0.04
 """Of all rows, so many as are taken from the graph at the least, before the nearest of them are
 kept: descriptors of faces lie so that a graph misses some of the nearest, the more so the larger it
 is."""
