@@ -179,6 +179,7 @@ def nodes() -> Iterator[RayNodes]:
         yield nodes
 
 
+@pytest.fixture(scope="session")
 def s3_server() -> Iterator[BucketServer]:
     """A server of S3 on loopback, started for the first test that asks for it."""
     server = BucketServer()

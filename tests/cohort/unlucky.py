@@ -71,7 +71,7 @@ def on_another_disk(make_work: Callable[[], Any], folder: Path) -> Callable[[Any
 def without_the_folder(make_work: Callable[[], Any]) -> Callable[[Any], Any]:
     """A machine that has no such folder."""
     work = make_work()
-    work.source.unlink()
+    work.source.unlink(missing_ok=True)
     return work
 
 

@@ -13,7 +13,7 @@ from alembic.config import Config
 from gestalt_space.store import reads
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
-from gestalt_space.store.migrating import REVISION, upgrade_database
+from gestalt_space.store.migrating import REVISION, migrating, upgrade_database
 from gestalt_space.types import Disorder
 from tests.galleries import new_photo
 from tests.store.conftest import Store
@@ -29,7 +29,7 @@ def go_back(database: Database):
     def back() -> None:
         config = Config()
         config.set_main_option("script_location", str(files("gestalt_space.migrations")))
-        with database.engine.execution_options(gestalt_write=True).begin() as connection:
+        with migrating(database.engine) as connection:
             config.attributes["connection"] = connection
             command.downgrade(config, BEFORE)
 

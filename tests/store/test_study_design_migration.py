@@ -11,7 +11,7 @@ from alembic.config import Config
 from gestalt_space.store import reads
 from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
-from gestalt_space.store.migrating import REVISION, upgrade_database
+from gestalt_space.store.migrating import REVISION, migrating, upgrade_database
 from gestalt_space.types import Disorder
 from tests.galleries import new_photo
 from tests.store.conftest import Store
@@ -21,7 +21,7 @@ from tests.store.test_writes import rows, without_trail
 def go_back(database: Database) -> None:
     config = Config()
     config.set_main_option("script_location", str(files("gestalt_space.migrations")))
-    with database.engine.execution_options(gestalt_write=True).begin() as connection:
+    with migrating(database.engine) as connection:
         config.attributes["connection"] = connection
         command.downgrade(config, "0005")
 

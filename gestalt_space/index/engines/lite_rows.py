@@ -96,7 +96,7 @@ class LiteRows:
                 self._insert(client, kept, self._make(client, block, _number(old[-1]) + 1))
             client.flush(self._collection)
             # What is kept is on the disk before the files that had it are deleted.
-            self._server.sync()
+            self._server.make_durable()
             for name in old:
                 client.drop_partition(self._collection, name)
 

@@ -105,7 +105,7 @@ class LiteServer:
         self.stop()
         shutil.rmtree(self.folder / "collections" / collection)
 
-    def sync(self) -> None:
+    def make_durable(self) -> None:
         """Bring to the disk what Milvus Lite has written: it leaves that to the system. Raises
         `OSError`."""
         changed = set()

@@ -101,7 +101,7 @@ class MilvusEngine:
             # First, so that every collection has one.
             self._keep(client, _Record(self._space, self._dim))
             self._rows.create(client, self._collection, self._schema(client))
-            self._connection.sync()
+            self._connection.make_durable()
 
     def add(self, rows: EngineRows) -> None:
         """Keep rows, in the place of those with the same identifiers."""
@@ -129,7 +129,7 @@ class MilvusEngine:
             unwiped = {*record.unwiped, *self._rows.blocks(client, ids)}
             if unwiped != {*record.unwiped}:
                 self._keep(client, replace(record, unwiped=tuple(sorted(unwiped))))
-                self._connection.sync()
+                self._connection.make_durable()
             self._rows.remove(client, ids)
 
     def wipe(self) -> None:
@@ -137,14 +137,14 @@ class MilvusEngine:
         with self._writing() as (client, record):
             if record.unwiped:
                 self._rows.wipe(client, record.unwiped)
-                self._connection.sync()
+                self._connection.make_durable()
                 self._keep(client, replace(record, unwiped=()))
 
     def settle(self, sequence: int, epoch: int) -> None:
         """Note the position, after all else is on the disk."""
         with self._writing() as (client, record):
             self._rows.settle(client)
-            self._connection.sync()
+            self._connection.make_durable()
             self._keep(client, replace(record, sequence=sequence, epoch=epoch))
 
     def ids(self) -> Ids:
@@ -186,7 +186,7 @@ class MilvusEngine:
         with self._connection.asking() as client:
             self._is_checked = False
             self._rows.drop(client)
-            self._connection.sync()
+            self._connection.make_durable()
 
     def close(self) -> None:
         """Give the connection back."""
@@ -197,7 +197,7 @@ class MilvusEngine:
         """A client and what is known of the collection. At the end all is on the disk."""
         with self._connection.asking() as client:
             yield client, self._checked(client)
-            self._connection.sync()
+            self._connection.make_durable()
 
     def _checked(self, client: Any) -> _Record:
         """What is known of the collection, which is there and of this space."""

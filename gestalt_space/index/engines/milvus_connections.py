@@ -37,7 +37,7 @@ class MilvusConnection(Protocol):
     def asking(self) -> AbstractContextManager[Any]:
         """A client of pymilvus, whose errors become `EngineError`."""
 
-    def sync(self) -> None:
+    def make_durable(self) -> None:
         """Bring what was written to the disk, within a context of `asking`."""
 
     def close(self) -> None:
@@ -75,9 +75,9 @@ class LiteFolder:
                 server.stop()
                 raise told from error
 
-    def sync(self) -> None:
+    def make_durable(self) -> None:
         """Bring what was written to the disk."""
-        self.server.sync()
+        self.server.make_durable()
 
     def close(self) -> None:
         """Stop the server where nobody else uses it."""
@@ -115,7 +115,7 @@ class MilvusServer:
             self._disconnect()
             raise told from error
 
-    def sync(self) -> None:
+    def make_durable(self) -> None:
         """Nothing is done: what a server has confirmed is in its log."""
 
     def close(self) -> None:
