@@ -207,14 +207,17 @@ class MatchMixin(ListingMixin):
         _, full = self._answered(lambda: probes, replace(question, k=_ALL_LINES), None)
         return [(match, one.lines) for match, one in zip(matches, full, strict=True)]
 
-    def copies(self, probe: Probe, question: Question = TEN_DISORDERS) -> tuple[Copy, ...]:
+    def copies(
+        self, probe: Probe, question: Question = TEN_DISORDERS, *, outside: bool = False
+    ) -> tuple[Copy, ...]:
         """Stored photos that are copies of a probe's own, but for those of its patient and of the
-        patients whom the question leaves out."""
+        patients whom the question leaves out. `outside`: crops that are not in the database are
+        compared, too. Raises `CropStoreError`."""
 
         def ask() -> tuple[Copy, ...]:
             view = self.view(question)
             with self.database.reading() as session:
-                copies = copies_of(probe, view, session)
+                copies = copies_of(probe, view, session, outside=outside)
             self._check_unchanged(view.state)
             return copies
 

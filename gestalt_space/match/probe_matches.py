@@ -78,10 +78,16 @@ def match_probes(
 
 
 def copies_of(
-    probe: Probe, view: GalleryView, session: Session, found: SearchResult | None = None
+    probe: Probe,
+    view: GalleryView,
+    session: Session,
+    found: SearchResult | None = None,
+    *,
+    outside: bool = False,
 ) -> tuple[Copy, ...]:
     """Stored photos that are copies of one of the probe's own, but for those of its own patient and
-    of patients whom the question goes without."""
+    of patients whom the question goes without. `outside`: crops that are not in the database are
+    compared, too."""
     copies: dict[tuple[str, str], Copy] = {}
     known = {*view.question.without, *([] if probe.own is None else [probe.own.identifier])}
     for seen in probe.seen:
@@ -95,7 +101,8 @@ def copies_of(
         if not len(nearest.rows):
             continue
         ids = view.state.column_at("ids", nearest.rows)
-        for copy in find_copies(session, seen.look, nearest.similarities, ids, not_of=known):
+        similarities, look = nearest.similarities, seen.look
+        for copy in find_copies(session, look, similarities, ids, not_of=known, outside=outside):
             copies.setdefault((copy.patient, copy.photo), copy)
     return tuple(copies.values())
 

@@ -102,14 +102,14 @@ def _patients(
     gallery: Gallery, probes: Sequence[Probe], matches: Sequence[Match], question: Question
 ) -> list[str]:
     """Patients of the gallery whom probes are of, or may be: those of the same picture, also those
-    whom the question leaves out."""
+    whom the question leaves out, and those whose crops are not in the database. Raises
+    `CropStoreError` where these cannot be compared."""
     found = {probe.own.identifier for probe in probes if probe.own is not None}
     found |= {copy.patient for match in matches for copy in match.copies}
-    if question.without:
-        everybody = replace(question, without=())
-        asked = (probe for probe in probes if probe.descriptor is not None)
-        found |= {copy.patient for one in asked for copy in gallery.copies(one, everybody)}
-    return sorted(found)
+    everybody = replace(question, without=())
+    asked = (probe for probe in probes if probe.descriptor is not None)
+    copies = (copy for one in asked for copy in gallery.copies(one, everybody, outside=True))
+    return sorted(found | {copy.patient for copy in copies})
 
 
 def _check_consents(gallery: Gallery, patients: Sequence[str]) -> None:

@@ -17,14 +17,17 @@ from PIL import Image
 from gestalt_space.crops import bucket as buckets
 from gestalt_space.crops.crop_store import CropStore, new_name
 from gestalt_space.crops.places import MARK
-from gestalt_space.errors import CropStoreError, ErasureUnfinished, PhotoDamaged
+from gestalt_space.errors import CropStoreError, ErasureUnfinished, NotShared, PhotoDamaged
 from gestalt_space.faces.crops import crop_to_png
 from gestalt_space.gallery import moving_crops
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.gallery.pipeline import PhotoSource
 from gestalt_space.home import Gallery
+from gestalt_space.match.question import Question
 from gestalt_space.settings import load_settings
+from gestalt_space.sites.asking import ask_sites
+from gestalt_space.sites.site import Site
 from gestalt_space.store import tables as t
 from gestalt_space.store.crops import crops_of
 from gestalt_space.store.reads import kept_faces
@@ -583,3 +586,29 @@ def test_the_doctor_tells_where_new_crops_go(home: Path, folder_crops: FolderCro
 def findings(gallery: Gallery) -> list[Any]:
     settings = load_settings(gallery.settings.home)
     return [one for one in inspect_gallery(settings, sample=0) if one.subject == "crops"]
+
+
+def test_before_another_hospital_is_asked_a_probe_is_compared_with_crops_outside(
+    gallery: Gallery, home: Path, folder_crops: FolderCrops, monkeypatch: pytest.MonkeyPatch
+):
+    """A copy whose descriptor is not as similar as a picture's own is one all the same."""
+    fill(gallery, 1, 2)
+    assert folder_crops.objects()
+    again = home.parent / "again.webp"
+    Image.fromarray(made.crop(1)).save(again, lossless=True)
+    (probes,) = gallery.probes([PhotoSource("again.webp", again)])
+    monkeypatch.setattr("gestalt_space.gallery.copies.SAME_DESCRIPTOR", 2.0)
+    assert gallery.copies(probes[0]) == ()
+    (copy,) = gallery.copies(probes[0], outside=True)
+    assert (copy.patient, copy.proof) == ("PAT-1", "crops")
+    sent: list[object] = []
+    monkeypatch.setattr("gestalt_space.sites.asking._ask_all", lambda *given: sent.append(given))
+    _, matches = gallery.answer(probes, Question())
+    site = Site("b", "https://b.example", "token")
+    with pytest.raises(NotShared, match="PAT-1"):
+        ask_sites(gallery, [site], probes, matches, Question())
+    with monkeypatch.context() as patch:
+        is_away(patch)
+        with pytest.raises(CropStoreError):
+            ask_sites(gallery, [site], probes, matches, Question())
+    assert sent == []

@@ -295,7 +295,7 @@ def _centroid(books: Books, there: Lines, near: Near, probe: np.ndarray) -> Scor
         means = [_mean([photo.vector for photo in some]) for some in members.values()]
         middle = _mean(means)
         length = math.sqrt(math.fsum(middle * middle))
-        found[group] = similarity(probe, middle) / max(length, 1e-6)
+        found[group] = similarity(probe, middle) / length if length >= 1e-6 else 0.0
     return found
 
 
