@@ -182,7 +182,7 @@ def _add(home: Path, photos: Sequence[Path]) -> tuple[float, float, float]:
     ]
     with Gallery.open(home, detector="builtin", space="builtin") as gallery:
         start = time.perf_counter()
-        added = sum(one.status == "added" for one in gallery.add(rows, largest=True))
+        added = sum(one.status == "added" for one in gallery.add(rows, largest=True).photos)
         adding = added / (time.perf_counter() - start)
     with sqlite3.connect(home / "gallery.sqlite3") as database:
         (size,) = database.execute("SELECT sum(length(png)) FROM crop").fetchone()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 
@@ -95,15 +96,16 @@ class OpenEngines:
                     self.follower(record, space).follow()
 
     def take_out(self, *, wait: bool = True) -> None:
-        """Take what was removed from the database out of every engine; where an erasure waits for
-        it, out of their files, too, and collections of spaces that were dropped with it. Raises
-        what the first one did that could not."""
-        if not self.records:
+        """Take what was removed from the database out of every engine, also one in the database
+        that another home filled; where an erasure waits for it, out of their files, too, and
+        collections of spaces that were dropped with it. Raises what the first one did that could
+        not."""
+        used = [*self._used(), *self._of_others()]
+        if not used and not self.records:
             return
         with self._database.reading() as session:
             wipe = bool(erasures.begun_erasures(session))
         failed: GestaltError | None = None
-        used = list(self._used())
         for record, space in used:
             left = _failed(partial(self._take_out, record, space, wait=wait, wipe=wipe))
             failed = failed or left
@@ -139,6 +141,19 @@ class OpenEngines:
         with self._database.reading() as session:
             spaces = {one.fingerprint: one for one in reads.spaces(session)}
         yield from ((one, spaces[one.space]) for one in records if one.space in spaces)
+
+    def _of_others(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
+        """Collections in the gallery's own database that the home does not name: another one made
+        them, or it was told to forget them. Their rows are in the database all the same."""
+        if self._database.is_sqlite or find_spec("pgvector") is None:
+            return
+        own = {one.key for one in self.records}
+        with self._database.reading() as session:
+            spaces = reads.spaces(session)
+        for space in spaces:
+            record = EngineRecord("pgvector", space.fingerprint)
+            if record.key not in own and self.engine(record, space.dim).position() is not None:
+                yield record, space
 
     def _address(self, record: EngineRecord) -> str:
         if record.name == "milvus":

@@ -94,3 +94,27 @@ def test_another_machine_that_fills_it_is_waited_for_and_named(
             there.add_engine("pgvector")
         assert there.engines() == []
         assert there.add_engine("pgvector").newer == 0
+
+
+@pytest.mark.parametrize("erased", [False, True])
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_who_is_removed_by_a_home_that_does_not_name_the_engine_is_taken_out_of_it(
+    gallery: Gallery, tmp_path: Path, tiny_store: ModelStore, *, forgotten: bool, erased: bool
+):
+    """Another home filled it, or this one was told to forget it: the rows are in the database."""
+    address = address_of(gallery)
+    if forgotten:
+        gallery.remove_engine("pgvector", forget=True)
+        home = gallery.settings.home
+    else:
+        home = make_home(tmp_path / "other", tiny_store)
+    with open_gallery(home) as other:
+        assert other.engines() == []
+        if erased:
+            other.erase_with(["P000003"], lambda *_: None)
+        else:
+            other.remove(patients=["P000003"])
+    with admin(address).connect() as connection:
+        (table,) = (name for name in sa_tables(connection)["gestalt_pgvector"] if "rows_" in name)
+        count = connection.exec_driver_sql(f"SELECT count(*) FROM gestalt_pgvector.{table}")
+        assert count.scalar() == 58
