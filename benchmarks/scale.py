@@ -256,7 +256,7 @@ def _giga(value: float) -> str:
 
 
 def _size(value: float) -> str:
-    for unit, name in ((1e12, "TB"), (1e9, "GB")):
+    for unit, name in ((1e18, "EB"), (1e15, "PB"), (1e12, "TB"), (1e9, "GB")):
         if value >= unit:
             return f"{value / unit:.1f} {name}"
     return f"{value / 1e6:.0f} MB"

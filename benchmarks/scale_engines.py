@@ -181,11 +181,17 @@ def computed(found: Parameters) -> list[tuple[str, ...]]:
         row("Milvus Lite: filling it", lambda n: _time(found.milvus_filled * n / MILLION)),
         row("Milvus Lite: a probe", lambda n: _time(found.milvus_probe * n / MILLION)),
         row("encoding: hours of a core", lambda n: f"{n * found.encoding_alone / 3600:,.0f}"),
-        row("encoding on 2 cores", lambda n: _time(n * found.encoding_alone / 2)),
-        row("encoding by Ray on 64 cores", lambda n: _time(encoded(n, 64, found))),
-        row("encoding by Ray on 1,024 cores", lambda n: _time(encoded(n, 1024, found))),
-        row("the writer: photos a second, empty", lambda _: f"{1 / writing(0, found):,.0f}"),
+        row(
+            "adding on 2 cores",
+            lambda n: _time(n * max(found.encoding_alone / 2, writing(n / 2, found))),
+        ),
+        row("adding by Ray on 8 cores", lambda n: _time(encoded(n, 8, found))),
+        row("adding by Ray on 64 cores", lambda n: _time(encoded(n, 64, found))),
         row("the writer: photos a second, full", lambda n: f"{1 / writing(n, found):,.1f}"),
+        row(
+            "cores that the writer keeps busy, full",
+            lambda n: f"{found.encoding_ray / writing(n, found):,.1f}",
+        ),
         row("crops: in the database or a store", lambda n: _size(n * found.crop)),
         row("crops: writing them to S3", lambda n: _time(n * found.crop_in_store)),
         row("database without crops", lambda n: _size(n * found.database_row)),
@@ -248,8 +254,9 @@ def ends(found: Parameters) -> list[tuple[str, str, str]]:
             fits, waited = room / row, ENDURED / second
             why = "memory" if fits <= waited else f"a probe takes {ENDURED:g} s on 2 cores"
             rows.append((f"{what}, {memory} GB", _power(min(fits, waited)), why))
-    busy = (found.encoding_ray / 64 - found.writing) * BATCH * found.codes / DIM
-    rows.append(("64 cores for encoding", _power(busy), "the writer is as slow as they are"))
+    for cores in (4, 8, 16):
+        busy = (found.encoding_ray / cores - found.writing) * BATCH * found.codes / DIM
+        rows.append((f"Ray, {cores} cores", _power(busy), "the writer is as slow as they are"))
     pairs = math.sqrt(ENDURED_DISK / 2)
     rows.append(("matrix of all pairs", _power(pairs), f"{_size(ENDURED_DISK)} of disk"))
     return rows
