@@ -205,6 +205,15 @@ class BucketPlace:
                 f"Check that the server runs, and AWS_ENDPOINT_URL. {_AGAIN}",
             ) from error
 
+        except ValueError as error:
+            if "Invalid endpoint" not in str(error):
+                raise
+            raise self._error(
+                doing,
+                "AWS_ENDPOINT_URL is not the address of a server",
+                "Give it with its scheme, such as https://s3.hospital.example.",
+            ) from error
+
     def _error(self, doing: str, why: str, hint: str) -> CropStoreError:
         where = display_name(self.url)
         return CropStoreError(f"The crops in {where} cannot be {doing}: {why}.", hint)

@@ -76,7 +76,8 @@ def checked_url(url: str) -> str:
             f"Crops cannot be stored in {display_name(url)}: only in file:// and s3://.", _LIKE
         )
     if read.query or read.fragment:
-        raise UsageError(f"{display_name(url)} has more than a path.", _LIKE)
+        # Not shown: it may be a secret.
+        raise UsageError("The URL of the crops has a ? or a #: it is more than a path.", _LIKE)
     if read.scheme == "s3" and not read.netloc:
         raise UsageError(f"{display_name(url)} names no bucket.", _LIKE)
     if read.scheme == "file" and (read.netloc or not read.path.strip("/")):

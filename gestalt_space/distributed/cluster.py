@@ -30,7 +30,8 @@ IS_POSIX = os.name == "posix"
 _INSTALL = "Run `pip install 'gestalt-space[ray]'`."
 _JOIN = (
     "Run the command on a machine of the cluster. `ray status` shows whether the cluster is there, "
-    "and `ray start --address=HOST:PORT` adds a machine."
+    "and `ray start --address=HOST:PORT` adds a machine. If the cluster has a token, set "
+    "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
 )
 
 

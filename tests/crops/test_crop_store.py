@@ -350,6 +350,19 @@ def test_a_server_that_is_away_is_said(bucket: Bucket, monkeypatch: pytest.Monke
     assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
+def test_an_address_without_a_scheme_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9")
+    with pytest.raises(CropStoreError, match="AWS_ENDPOINT_URL is not the address") as caught:
+        store_of().new_place(bucket.url)
+    assert "https://" in caught.value.hint
+
+
+def test_what_follows_a_url_is_refused_and_not_shown():
+    with pytest.raises(UsageError, match="more than a path") as caught:
+        checked_url("s3://bucket/x?secret=SECRET8")
+    assert "SECRET8" not in str(caught.value) + caught.value.hint
+
+
 def test_a_server_that_never_answers_is_not_waited_for_without_end(
     bucket: Bucket, monkeypatch: pytest.MonkeyPatch
 ):
