@@ -50,6 +50,10 @@ class EngineSearcher:
         self.position = self._checked()
         """What the engine knows."""
         self._later = self._rows_later()
+        # One that lags behind removals has more rows, never fewer.
+        lacks = self.position.rows + self.later < state.photos
+        if lacks and self.position.epoch <= state.mark.epoch:
+            raise self._of_another_gallery()
 
     @property
     def name(self) -> str:

@@ -193,6 +193,21 @@ def test_one_with_the_descriptors_of_another_gallery_is_not_used(
     assert [m.lines for m in gallery.match(sources(tmp_path), searched.question())] == exact
 
 
+def test_one_that_lacks_photos_and_says_that_it_follows_is_not_used(
+    searched: Searched, gallery: Gallery
+):
+    """Another gallery that uses the same collection has taken them out."""
+    gallery.add_engine(searched.name)
+    with searched.collection(gallery) as engine:
+        position = engine.position()
+        assert position is not None
+        engine.remove(engine.ids()[3:5])
+        engine.settle(position.sequence, position.epoch)
+    with pytest.raises(EngineUnsuitable, match="other descriptors") as error:
+        gallery.view(searched.question())
+    assert "--anew" in error.value.hint
+
+
 def test_one_that_was_emptied_is_not_used(searched: Searched, gallery: Gallery):
     gallery.add_engine(searched.name)
     with searched.collection(gallery) as engine:
