@@ -197,6 +197,7 @@ def test_an_addition_that_was_interrupted_goes_on(
 
     with pytest.raises(KeyboardInterrupt):
         add_by(home("ray"), rows, nodes.address, progress=interrupt)
+    psutil.wait_procs(workers_here(), timeout=20)
     assert workers_here() == []
     again = statuses(add_by(home("ray"), rows, nodes.address))
     assert again.count("already") >= 16

@@ -283,7 +283,9 @@ def test_who_waits_for_too_long_is_told(searched: Searched, filled: Gallery, tmp
         filled._engines.follower(filled._engines.records[0], space, wait=False).fill()
 
 
-def test_two_homes_fill_one_collection(searched: Searched, filled: Gallery, tmp_path: Path):
+def test_two_homes_fill_one_collection(
+    searched: Searched, filled: Gallery, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
     """As on two machines, with one database."""
     if filled.database.is_sqlite:
         pytest.skip("a SQLite file is for one machine")
@@ -292,6 +294,8 @@ def test_two_homes_fill_one_collection(searched: Searched, filled: Gallery, tmp_
     from tests.galleries import open_gallery
 
     shutil.copytree(searched.home / "models", tmp_path / "other" / "models")
+    address = filled.database.engine.url.render_as_string(hide_password=False)
+    monkeypatch.setenv("GESTALT_DATABASE_URL", address)
     with open_gallery(tmp_path / "other") as other:
         state = other.add_engine(searched.name)
         assert state.newer == 0
