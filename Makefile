@@ -1,14 +1,12 @@
 # Two commands set up a fresh machine: `make demo` and `make test`.
 PYTHON ?= python3
-# What the tests take the processor for: `everything`, or `float32` and nothing faster.
-MACHINE ?= everything
 VENV := .venv
 BIN := $(VENV)/bin
 USABLE := $(VENV)/.usable
 READY := $(VENV)/.ready
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: install setup demo test test-postgres test-pages lint docs clean
+.PHONY: install setup demo test test-lengthy test-float32 test-postgres test-pages lint docs clean
 
 install: $(USABLE)
 
@@ -34,16 +32,25 @@ demo: $(USABLE)
 	$(BIN)/gestalt demo --overwrite
 
 # A worker has a core. Threads of libraries beyond that would wait for each other, and spin.
-test: export OMP_NUM_THREADS := 1
-test: export OPENBLAS_NUM_THREADS := 1
-test: export OPENCV_FOR_THREADS_NUM := 1
+test test-lengthy test-float32: export OMP_NUM_THREADS := 1
+test test-lengthy test-float32: export OPENBLAS_NUM_THREADS := 1
+test test-lengthy test-float32: export OPENCV_FOR_THREADS_NUM := 1
 test: setup
-	$(BIN)/python -m pytest --machine $(MACHINE) --numprocesses auto --dist worksteal
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+
+# Ray clusters, search engines, and what takes tens of seconds.
+test-lengthy: setup
+	$(BIN)/python -m pytest -m lengthy --numprocesses auto --dist worksteal
+
+# What rests on the numbers that a processor can compute with, as on one that has nothing but float32.
+test-float32: setup
+	$(BIN)/python -m pytest --machine float32 --numprocesses auto --dist worksteal \
+		$(addprefix tests/,classifiers cohort encoders evaluation gallery home index match ranking training)
 
 # Store, gallery and matches once more on a PostgreSQL server: $GESTALT_TEST_POSTGRES_URL, or one that
 # is started for the run from Debian's programs.
 test-postgres: setup
-	$(BIN)/python -m pytest --database postgresql --machine $(MACHINE) --numprocesses auto \
+	$(BIN)/python -m pytest --database postgresql --numprocesses auto \
 		--dist worksteal tests/store tests/gallery tests/match tests/cli/test_postgres.py
 
 # Pages in Chromium, without a network, and the service as a process, also behind nginx. Skipped where

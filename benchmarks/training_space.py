@@ -1,12 +1,17 @@
 """What fine-tuning the built-in encoder gains on simulated patients: for the disorders that it was
 trained on, and for rare ones that it never saw.
 
-python -m benchmarks.training_space ../shared gain|patients|losses [--seeds 19,20,21]
+python -m benchmarks.training_space ../shared gain|unknown|patients|losses [--seeds 19,20,21]
 
 Real faces of UTKFace that no training of ours has seen carry the disorders; the people and the rare
 disorders of the test are in no training. Photos are aligned by their true landmarks. Each test
 photo is asked among all patients but its own; top-1 is the mean over disorders. Intervals: 95 %,
 drawn over patients (2,000 draws), seeds together.
+
+`unknown`: the built-in encoder was trained on simulated disorders already, so that `gain` asks for
+more of the same. Here the disorders change faces in ways that its training had not: those of the
+validation family, by which encoders and recipes may be chosen, or with `--family second` those of
+the family that measures a release.
 
 `patients`: there are too few such faces for many patients a disorder, so there the training
 patients have faces that the built-in encoder has seen in its own training, without these disorders.
@@ -16,7 +21,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +30,7 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
+from benchmarks import second_family
 from benchmarks.table import keep
 from gestalt_space.encoders.preparation import sized
 from gestalt_space.encoders.trainable import TrainableEncoder, open_trainable
@@ -32,7 +38,9 @@ from gestalt_space.errors import TrainingError
 from gestalt_space.evaluation.split_file import GALLERY, TEST, TRAINING, VALIDATION
 from gestalt_space.faces.alignment import align
 from gestalt_space.faces.yunet import YunetDetector
-from gestalt_space.simulate.cohort import Cohort, CohortPlan, SimulatedPatient, draw_cohort
+from gestalt_space.simulate.capture import sample_capture, take
+from gestalt_space.simulate.cohort import CohortPlan, draw_cohort
+from gestalt_space.simulate.persons import Portrait
 from gestalt_space.simulate.real_faces import RealFace, read_faces
 from gestalt_space.simulate.subjects import RealSubjects
 from gestalt_space.training.computing import Computing
@@ -45,6 +53,7 @@ from gestalt_space.training.space.retrieval import RetrievalTest
 from gestalt_space.training.splits import held_out, validating
 from gestalt_space.weights.manifest import BUILTIN
 from gestalt_space.weights.store import ModelStore
+from recipes.encoder import validation_family
 
 FREQUENT, RARE, RARE_PATIENTS = 100, 60, 4
 PATIENTS = 20
@@ -53,6 +62,7 @@ ASKED = 8
 """Patients of a trained disorder who validate or test, half of them each; all others train."""
 STUDIES: dict[str, tuple[tuple[str, int, tuple[str, ...]], ...]] = {
     "gain": (("as it is", PATIENTS, ()),),
+    "unknown": (("as it is", PATIENTS, ()),),
     "patients": tuple(
         (f"{count} training patients a disorder", count, ()) for count in (8, 20, 50)
     ),
@@ -73,6 +83,16 @@ STUDIES: dict[str, tuple[tuple[str, int, tuple[str, ...]], ...]] = {
 
 
 @dataclass(frozen=True)
+class LabelledShot:
+    """A photo, whose it is, what that patient has, and whether no training of ours saw the face."""
+
+    photo: Portrait
+    patient: str
+    disorder: str
+    is_held_out: bool
+
+
+@dataclass(frozen=True)
 class Asked:
     """Test photos of a seed, `(c,)` each: their patients and disorders, whether these were trained,
     and whether the first disorder was the right one, before and after."""
@@ -89,8 +109,10 @@ def main() -> None:
     parser.add_argument("shared", type=Path)
     parser.add_argument("study", choices=STUDIES)
     parser.add_argument("--seeds", default="19,20,21")
+    parser.add_argument("--family", choices=FAMILIES, help="of the disorders")
     parser.add_argument("--set", action="append", default=[], dest="changes")
     arguments = parser.parse_args()
+    family = arguments.family or ("validation" if arguments.study == "unknown" else "own")
     seeds = [int(one) for one in arguments.seeds.split(",")]
     yunet = YunetDetector(arguments.shared / "models" / "yunet_n.onnx")
     wanted = (lambda name: not validating(name)) if arguments.study == "patients" else held_out
@@ -98,11 +120,15 @@ def main() -> None:
     real = [face for face in found if face.is_frontal]
     rows: list[Sequence[object]] = []
     for name, patients, changes in STUDIES[arguments.study]:
-        runs = [_run(real, patients, seed, [*changes, *arguments.changes], name) for seed in seeds]
+        runs = [
+            _run(real, family, patients, seed, [*changes, *arguments.changes], name)
+            for seed in seeds
+        ]
         rows += _rows(name, runs)
+    told = f" --family {family}" if arguments.family else ""
     keep(
-        f"training-{arguments.study}",
-        f"python -m benchmarks.training_space ../shared {arguments.study} "
+        f"training-{arguments.study}{f'-{family}' if arguments.study == 'unknown' else ''}",
+        f"python -m benchmarks.training_space ../shared {arguments.study}{told} "
         f"--seeds {arguments.seeds}{''.join(f' --set {one}' for one in arguments.changes)}",
         ("training", "photos trained", "disorders", "photos tested", "before", "after", "factor"),
         rows,
@@ -110,11 +136,16 @@ def main() -> None:
 
 
 def _run(
-    real: Sequence[RealFace], patients: int, seed: int, changes: Sequence[str], name: str
+    real: Sequence[RealFace],
+    family: str,
+    patients: int,
+    seed: int,
+    changes: Sequence[str],
+    name: str,
 ) -> tuple[int, Asked]:
     """The number of photos trained on, and what the test photos say."""
     recipe = load_recipe("builtin", [*changes, f"seed={seed}"])
-    faces, is_held_out = _faces(real, patients, seed)
+    faces, is_held_out = _faces(FAMILIES[family](*_people(real, patients, seed), seed))
     if is_held_out.all():
         split = split_patients(
             faces,
@@ -148,37 +179,87 @@ def _run(
     return photos, Asked(owners, cases.groups, trained, before == 1, after == 1)
 
 
-def _faces(
+def _people(
     real: Sequence[RealFace], patients: int, seed: int
-) -> tuple[LabelledFaces, NDArray[np.bool_]]:
-    """Patients of frequent and of rare disorders; every person is in one of them. And whether the
-    face of each patient is in no training of ours."""
+) -> tuple[Sequence[RealFace], Sequence[RealFace]]:
+    """Patients of the frequent and of the rare disorders; every person is in one of them."""
     rng = np.random.default_rng([seed, 6])
     order = [real[place] for place in rng.permutation(len(real))]
     unseen = [face for face in order if held_out(face.name)]
     seen = [face for face in order if not held_out(face.name)]
     rare, unseen = unseen[: RARE * RARE_PATIENTS], unseen[RARE * RARE_PATIENTS :]
-    if seen:
-        frequent = unseen[: FREQUENT * ASKED] + seen[: FREQUENT * patients]
-        frequent = [frequent[place] for place in rng.permutation(len(frequent))]
-    else:
-        frequent = unseen[: FREQUENT * patients]
-    cohorts = [
-        draw_cohort(
+    if not seen:
+        return unseen[: FREQUENT * patients], rare
+    frequent = unseen[: FREQUENT * ASKED] + seen[: FREQUENT * patients]
+    return [frequent[place] for place in rng.permutation(len(frequent))], rare
+
+
+def _simulated(
+    frequent: Sequence[RealFace], rare: Sequence[RealFace], seed: int
+) -> Iterator[LabelledShot]:
+    """Disorders as `gestalt simulate` and the trainings of the built-in encoder draw them."""
+    for part, (count, own, apart) in enumerate(((FREQUENT, frequent, 0), (RARE, rare, 1_000_000))):
+        cohort = draw_cohort(
             CohortPlan(disorders=count, patients=len(own), is_even=True, seed=seed + apart),
             RealSubjects(own),
         )
-        for count, own, apart in ((FREQUENT, frequent, 0), (RARE, rare, 1_000_000))
-    ]
-    crops, owners, disorders, held = [], [], [], []
-    for part, cohort in enumerate(cohorts):
-        for crop, patient in _photos(cohort):
+        for photo in cohort.photos():
+            patient = photo.patient
             assert patient.disorder is not None
             assert isinstance(patient.subject.source, RealFace)
-            crops.append(crop)
-            owners.append(f"{part}-{patient.id}")
-            disorders.append(f"{part}-{patient.disorder.id}")
-            held.append(held_out(patient.subject.source.name))
+            yield LabelledShot(
+                photo.portrait,
+                f"{part}-{patient.id}",
+                f"{part}-{patient.disorder.id}",
+                held_out(patient.subject.source.name),
+            )
+
+
+def _validation_family(
+    frequent: Sequence[RealFace], rare: Sequence[RealFace], seed: int
+) -> Iterator[LabelledShot]:
+    rng = np.random.default_rng([seed, 8])
+    disorders = validation_family.draw_disorders(rng, FREQUENT + RARE)
+    for number, face, name in _affected(frequent, rare):
+        shown = disorders[number].show(rng, face.portrait)
+        yield LabelledShot(take(shown, sample_capture(rng)), face.name, name, held_out(face.name))
+
+
+def _second_family(
+    frequent: Sequence[RealFace], rare: Sequence[RealFace], seed: int
+) -> Iterator[LabelledShot]:
+    rng = np.random.default_rng([seed, 9])
+    disorders = second_family.draw_disorders(rng, FREQUENT + RARE)
+    for number, face, name in _affected(frequent, rare):
+        pixels, landmarks = face.portrait.pixels, face.portrait.landmarks
+        shown = Portrait(*second_family.show(disorders[number], rng, pixels, landmarks))
+        yield LabelledShot(take(shown, sample_capture(rng)), face.name, name, held_out(face.name))
+
+
+FAMILIES: Mapping[
+    str, Callable[[Sequence[RealFace], Sequence[RealFace], int], Iterator[LabelledShot]]
+] = {"own": _simulated, "validation": _validation_family, "second": _second_family}
+
+
+def _affected(
+    frequent: Sequence[RealFace], rare: Sequence[RealFace]
+) -> Iterator[tuple[int, RealFace, str]]:
+    """Who has which disorder: its number among all, and its name."""
+    for place, face in enumerate(frequent):
+        yield place % FREQUENT, face, f"0-{place % FREQUENT:03d}"
+    for place, face in enumerate(rare):
+        yield FREQUENT + place % RARE, face, f"1-{place % RARE:03d}"
+
+
+def _faces(shots: Iterator[LabelledShot]) -> tuple[LabelledFaces, NDArray[np.bool_]]:
+    """All photos, and whether the face of each patient is in no training of ours."""
+    crops, owners, disorders, held = [], [], [], []
+    for shot in shots:
+        pixels = np.ascontiguousarray(shot.photo.pixels)
+        crops.append(align(pixels, shot.photo.landmarks))
+        owners.append(shot.patient)
+        disorders.append(shot.disorder)
+        held.append(shot.is_held_out)
     names, first, numbers = np.unique(owners, return_index=True, return_inverse=True)
     titles, groups = np.unique(disorders, return_inverse=True)
     faces = LabelledFaces(
@@ -206,12 +287,6 @@ def _split(faces: LabelledFaces, is_held_out: NDArray[np.bool_], seed: int) -> P
         half = len(own) * int(rng.integers(2)) if rare else len(own) // 2
         parts[own[:half]], parts[own[half:]] = VALIDATION, TEST
     return PatientSplit(parts, np.flatnonzero(~np.array(is_rare)))
-
-
-def _photos(cohort: Cohort) -> Iterator[tuple[NDArray[np.uint8], SimulatedPatient]]:
-    for photo in cohort.photos():
-        crop = align(np.ascontiguousarray(photo.portrait.pixels), photo.portrait.landmarks)
-        yield crop, photo.patient
 
 
 @torch.inference_mode()

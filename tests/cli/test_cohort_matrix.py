@@ -171,6 +171,7 @@ def test_a_photo_that_fails_is_told_and_the_others_compared(home, photos, gestal
     assert len(ran.document["rows"]) == 5
 
 
+@pytest.mark.lengthy
 def test_ray_writes_chunks_and_nothing_else(filled, gestalt: Command, tmp_path: Path):
     pytest.importorskip("ray")
     zarr = pytest.importorskip("zarr")

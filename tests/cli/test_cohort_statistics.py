@@ -129,6 +129,7 @@ def test_compare_tells_the_probability_of_different_disorders(
     assert gestalt("cohort", "compare", "north", "south", "--prior", 1).code == 2
 
 
+@pytest.mark.lengthy
 @pytest.mark.usefixtures("cohorts")
 def test_compare_on_ray_gives_the_same(gestalt: Command, tmp_path: Path):
     pytest.importorskip("ray")

@@ -225,14 +225,15 @@ PAGES = sorted(
 )
 
 
-LONG = {"gaze-studies.md"}
-"""A study of 24 readers and 40 faces; its commands run on a small one in their own tests."""
+LONG = {"gaze-studies.md": pytest.mark.slow, "many-machines.md": pytest.mark.lengthy}
+"""A study of 24 readers and 40 faces, whose commands run on a small one in their own tests; and
+clusters and engines."""
 
 
 @pytest.mark.parametrize(
     "page",
     [
-        pytest.param(page, marks=[pytest.mark.slow] if page.name in LONG else [], id=page.name)
+        pytest.param(page, marks=[LONG[page.name]] if page.name in LONG else [], id=page.name)
         for page in PAGES
     ],
 )

@@ -10,6 +10,8 @@ import pytest
 from tests.cli.conftest import Command
 from tests.distributed.nodes import RayNodes
 
+pytestmark = pytest.mark.lengthy
+
 ALIGNED = ("--detector", "aligned")
 
 

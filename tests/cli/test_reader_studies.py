@@ -53,6 +53,7 @@ def test_faces_that_a_cohort_does_not_have(gestalt: Command) -> None:
     assert gestalt(*command, "--permutations", 99).code == 0
 
 
+@pytest.mark.lengthy
 def test_the_tables_of_a_study_fit_into_eighty_columns(
     gestalt: Command, readers: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -90,6 +91,7 @@ def test_pairs_that_are_no_numbers_are_refused(gestalt: Command, option: str, te
     assert text in ran.err
 
 
+@pytest.mark.lengthy
 def test_a_study_compares_looks_and_ratings(gestalt: Command, readers: Path) -> None:
     words = (
         *("gaze", "study", readers / "measures.csv", "--ratings", readers / "ratings.csv"),

@@ -152,6 +152,7 @@ def test_a_release_of_gmdb_is_divided_as_it_says(tmp_path: Path, gestalt: Comman
     assert {patient for patient in test if parts.get(patient) != "test"} == set()
 
 
+@pytest.mark.lengthy
 def test_torchrun_starts_several(filled: Path, tmp_path: Path, gestalt: Command) -> None:
     run = tmp_path / "run"
     torchrun = (sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2")

@@ -24,6 +24,8 @@ zarr = pytest.importorskip("zarr")
 from gestalt_space.distributed.cluster import open_cluster  # noqa: E402
 from tests.distributed.nodes import RayNodes, ray_nodes  # noqa: E402
 
+pytestmark = pytest.mark.lengthy
+
 COUNT = 3 * TILE + CELL + 7
 """Four chunks a side, the last of which are cut off: ten tiles."""
 ROWS = made.unit(np.random.default_rng(0), COUNT, 16)

@@ -14,6 +14,8 @@ from gestalt_space.distributed.resources import Resources
 from gestalt_space.errors import ClusterError, ModelNotInstalled, PhotoDamaged, WorkerDied
 from tests.distributed import workers
 
+pytestmark = pytest.mark.lengthy
+
 
 def test_results_come_in_order_from_all_workers(local: Cluster):
     found = list(ordered_map(local, range(30), partial(workers.doubling, 0.02), ahead=8))

@@ -21,6 +21,8 @@ from gestalt_space.errors import ClusterError, ClusterLost, UsageError
 from tests.distributed import workers
 from tests.distributed.nodes import RayNodes, ray_nodes
 
+pytestmark = pytest.mark.lengthy
+
 
 def test_all_nodes_work(nodes: RayNodes):
     with open_cluster(nodes.address) as cluster:

@@ -37,6 +37,8 @@ from tests.distributed.nodes import RayNodes, ray_nodes
 from tests.galleries import make_home, open_gallery, row, statuses
 from tests.gallery import odd_workers
 
+pytestmark = pytest.mark.lengthy
+
 RANDOM = {"audit_event", "audit_subject", "change", "generation", "home", "pseudonym"}
 """Tables with random keys, or with hashes over times."""
 Home = Callable[[str], Path]

@@ -323,6 +323,7 @@ def test_two_packages_of_faiss_are_told(settings: Settings, monkeypatch: pytest.
     assert "pip uninstall faiss-cpu" in findings[0].hint
 
 
+@pytest.mark.lengthy
 def test_the_ray_cluster_of_the_settings_is_asked(settings: Settings, nodes: RayNodes) -> None:
     (finding,) = doctor._ray(settings.model_copy(update={"ray_address": nodes.address}))
     assert (finding.subject, finding.state) == ("Ray", "ok")

@@ -300,6 +300,7 @@ def _every_answer(place: Place, history: h.History, knobs: Knobs, asked: list[Ti
     _play(place, history, knobs, asked)
 
 
+@pytest.mark.lengthy
 def test_every_answer_is_the_oracles_and_everything_was_asked(place: Place) -> None:
     SEEN.clear()
     _every_answer(place)

@@ -39,6 +39,7 @@ def plan(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Rebui
     return Rebuilding(tmp_path / "photos", teacher, tmp_path / "models", 3, None, "cpu", TINY)
 
 
+@pytest.mark.lengthy
 @pytest.mark.shared
 def test_a_broken_off_rebuild_goes_on_where_it_was(
     plan: Rebuilding, monkeypatch: pytest.MonkeyPatch

@@ -31,6 +31,8 @@ from tests.galleries import add, row
 from tests.gallery.engines.conftest import PHOTOS, Searched
 from tests.gallery.engines.test_searching import sources
 
+pytestmark = pytest.mark.lengthy
+
 
 @pytest.fixture
 def filled(searched: Searched, gallery: Gallery) -> Gallery:

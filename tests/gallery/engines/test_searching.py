@@ -21,6 +21,8 @@ from tests import made
 from tests.galleries import add, row
 from tests.gallery.engines.conftest import MEASURED, PHOTOS, Searched
 
+pytestmark = pytest.mark.lengthy
+
 
 def sources(folder: Path) -> list[PhotoSource]:
     return [

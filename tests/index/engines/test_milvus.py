@@ -29,6 +29,8 @@ from tests.index.engines.test_contract import part, some_rows
 
 pytest.importorskip("milvus_lite")
 
+pytestmark = pytest.mark.lengthy
+
 Open = Callable[..., MilvusEngine]
 
 FILL = """
@@ -280,7 +282,8 @@ def test_a_client_may_ask_often_whether_the_server_is_there(
         channel.subscribe(lambda state: states.append(state.name), try_to_connect=True)
         # It would be put off after three.
         time.sleep(5)
-    assert states == ["IDLE", "READY"]
+    # On a busy machine one sees it connect; a client that was put off would start again.
+    assert [state for state in states if state != "CONNECTING"] == ["IDLE", "READY"]
 
 
 def test_a_full_disk_loses_nothing(

@@ -35,6 +35,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return torch.load(folder / CHECKPOINT, weights_only=True)["network"]
 
 
+@pytest.mark.lengthy
 def test_figures_do_not_depend_on_the_number_of_processes(tmp_path: Path) -> None:
     train(small_training(tmp_path / "one", *CHANGES), lambda epoch: None)
     # Killed and resumed: the checkpoint is the first process's, and all go on from it.
