@@ -44,6 +44,12 @@ class ClassifierRecipe(Recipe):
 def load_classifier_recipe(name: str, changes: Sequence[str] = ()) -> ClassifierRecipe:
     """The recipe of that name or file with changes, as `load_recipe`. Raises `UsageError`."""
     recipe = load_recipe_of(ClassifierRecipe, name, changes)
+    if recipe.trained_share != 1:
+        raise UsageError(
+            f"trained_share is {recipe.trained_share:g}, but the last layer of a classifier fits "
+            "the trained weights alone.",
+            "Use trained_share=1.",
+        )
     names = recipe.region_names
     for region in names:
         if region not in REGIONS:

@@ -39,6 +39,7 @@ from gestalt_space.training.space.recipe import Optimiser, Recipe
 from gestalt_space.training.space.retrieval import RetrievalTest
 from gestalt_space.training.space.sampling import draw_batches
 from gestalt_space.training.space.schedules import make_schedule
+from gestalt_space.training.space.start_weights import StartWeights
 from gestalt_space.types import Descriptors
 
 CHECKPOINT = "checkpoint.pt"
@@ -108,6 +109,7 @@ class _Loop:
         if recipe.adapter_rank:
             training.computing.seed(_drawn(recipe.seed, _ADAPTERS))
             add_adapters(parts, recipe.adapter_rank)
+        self.start = StartWeights(self.network, recipe.trained_share)
         if self.processes.size > 1:
             share_norms(self.network)
         freeze(training.start, recipe)
@@ -256,7 +258,8 @@ class _Loop:
         )
 
     def _validated(self, number: int, loss: float) -> Epoch:
-        found = self.test.measure(self._descriptors(self.test.faces, self.trunk))
+        with self.start.applied(self.network):
+            found = self.test.measure(self._descriptors(self.test.faces, self.trunk))
         return Epoch.of(number, loss, self._rate(), found)
 
     def _rate(self) -> float:
@@ -294,9 +297,8 @@ class _Loop:
             return
         folder = self.training.folder
         if epoch.is_validated and self._best() is epoch:
-            checkpoints.save(
-                folder / BEST, {"epoch": epoch.epoch, "network": self.network.state_dict()}
-            )
+            best = self.start.mean(self.network)
+            checkpoints.save(folder / BEST, {"epoch": epoch.epoch, "network": best})
         state = {
             **self._identity(),
             "epochs": [asdict(one) for one in self.epochs],

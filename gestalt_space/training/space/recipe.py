@@ -39,6 +39,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "layer_decay": (0.01, 1),
     "trained_layers": (0, 10_000),
     "adapter_rank": (0, 4096),
+    "trained_share": (0.01, 1),
     **dict.fromkeys(("decay", "class_decay"), (0, 10)),
     "clip": (0, 1e9),
     **dict.fromkeys(("epochs", "validate_every"), (1, 100_000)),
@@ -84,6 +85,7 @@ class Recipe:
     layer_decay: float
     trained_layers: int
     adapter_rank: int
+    trained_share: float
     decay: float
     class_rate: float
     class_decay: float

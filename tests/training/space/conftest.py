@@ -35,6 +35,7 @@ SMALL = (
     "test=0.25",
     "rate=3e-2",
     "layer_decay=0.5",
+    "trained_share=1",
     "validate_every=1",
     "watched_top=1",
     "schedule=plateau",
