@@ -1,6 +1,9 @@
-"""Real faces with simulated disorders, for the studies of trainings. The people are of UTKFace, and
-their disorders of one family. Those who train have faces that trainings of the built-in encoder have seen, without
-these disorders; the faces of those who validate and test are in no training of ours."""
+"""Real faces with simulated disorders, for the studies of trainings.
+
+The people are of UTKFace, and their disorders of one family. Those who train have faces that
+trainings of the built-in encoder have seen, without these disorders. The faces of those who
+validate and test are in no training of ours.
+"""
 
 from __future__ import annotations
 
