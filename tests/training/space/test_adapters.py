@@ -45,8 +45,12 @@ def test_with_adapters_nothing_else_learns(make_training: Start) -> None:
     assert torch.equal(kept["space.parametrizations.weight.original"], before["space.weight"])
 
 
-def test_a_killed_training_of_adapters_goes_on(make_training: Start) -> None:
-    changes = ("adapter_rank=1", "trained_layers=1", "rate=0.1")
+@pytest.mark.parametrize("mean", [(), ("trained_share=0.3",)])
+@pytest.mark.parametrize("adapters", [(), ("adapter_rank=1", "trained_layers=1")])
+def test_a_killed_training_goes_on(
+    make_training: Start, adapters: tuple[str, ...], mean: tuple[str, ...]
+) -> None:
+    changes = (*adapters, *mean, "rate=0.1")
     unbroken = make_training("unbroken", *changes, may_stay=True)
     train(unbroken, silent)
     with pytest.raises(Killed):

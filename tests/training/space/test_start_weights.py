@@ -9,7 +9,7 @@ from gestalt_space.training.space.adapters import adapters_of, add_adapters, mer
 from gestalt_space.training.space.loop import train
 from gestalt_space.training.space.start_weights import StartWeights
 from tests.training.space.conftest import Small, Start
-from tests.training.space.test_loop import Killed, killed_after, same, silent, state_of
+from tests.training.space.test_loop import same, silent, state_of
 
 
 def learn(network: torch.nn.Module) -> None:
@@ -71,17 +71,6 @@ def test_the_mean_is_what_is_validated_and_kept(make_training: Start) -> None:
     for name, weights in kept["network"].items():
         if weights.is_floating_point():
             assert torch.equal(weights, torch.lerp(first[name], then[name], 0.3))
-
-
-def test_a_killed_training_goes_on_with_the_same_mean(make_training: Start) -> None:
-    changes = ("trained_share=0.3", "rate=0.1")
-    unbroken = make_training("unbroken", *changes, may_stay=True)
-    train(unbroken, silent)
-    with pytest.raises(Killed):
-        train(make_training("killed", *changes, may_stay=True), killed_after(2))
-    resumed = make_training("killed", *changes, may_stay=True)
-    train(resumed, silent)
-    assert same(resumed.start.network.state_dict(), unbroken.start.network.state_dict())
 
 
 def test_a_classifier_is_refused_a_mean() -> None:
