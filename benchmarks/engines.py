@@ -1,14 +1,19 @@
 """Search engines beside the exact index: what they find of the first ten disorders, in which time,
 and what an addition costs when they are full.
 
-python -m benchmarks.engines [--engine pgvector] [--photos 1000000] [--probes 100]
+python -m benchmarks.engines [choose] [measure] [--engine pgvector] [--photos 1000000]
+    [--probes 100]
 
 The gallery is that of `benchmarks.million`, in a SQLite file; the engine's server is started here
 and removed. A probe is a held-out photo of a patient whose other photos are left out of the answer,
 as of somebody who is new. Each is matched by the exact index and by the engine in turn; of the ten
-disorders of the exact answer, the share that the engine's answer has is the recall. Adding: 1,000
-new descriptors go into the full engine and into an empty one, in turn; what the server does counts,
-since it is waited for.
+disorders of the exact answer, the share that the engine's answer has is the recall.
+
+`choose` compares several shares of rows to look at, from which the one of the package is chosen.
+`measure` measures with the share of the package, on probes of another draw: a figure from the
+probes of the choice would be too good. It also measures what adding costs: 1,000 new descriptors go
+into the full engine and into an empty one, in turn; what the server does counts, since it is waited
+for. Each keeps a table of its own. Without either, both are done on one filled engine.
 """
 
 from __future__ import annotations
@@ -42,8 +47,10 @@ from tests.servers import Server, find_packaged
 ADDED, ROUNDS = 1_000, 5
 BLOCK = 16_384
 PROBES = 100
-SHARES = {"pgvector": (0.005, 0.01, 0.02, 0.04)}
-"""Of all rows, so many as an engine looks at, where it can be told."""
+CHOOSING, MEASURING = 2, 3
+"""Draws of probes. No probe of the second was looked at when the share was chosen."""
+SHARES = (0.005, 0.01, 0.02, 0.04)
+"""Of all rows, so many as pgvector looks at: what is chosen from."""
 SERVER = {"shared_buffers": "2GB", "max_wal_size": "512MB"}
 
 
@@ -62,25 +69,35 @@ class Timed:
 
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
+    arguments.add_argument("what", nargs="*", help="choose, measure, or both")
     arguments.add_argument("--engine", default="pgvector")
     arguments.add_argument("--photos", type=int, default=PHOTOS)
     arguments.add_argument("--probes", type=int, default=PROBES)
     given = arguments.parse_args()
+    what = given.what or (["choose", "measure"] if given.engine == "pgvector" else ["measure"])
+    if not {*what} <= {"choose", "measure"}:
+        arguments.error("choose, measure, or both")
+    if "choose" in what and given.engine != "pgvector":
+        arguments.error("only pgvector can be told how many rows to look at")
+    tables: dict[str, list[tuple[str, str]]] = {which: [] for which in what}
     with tempfile.TemporaryDirectory() as folder:
-        rows = []
-        for row in _measure(Path(folder), given.engine, given.photos, given.probes):
-            print(*row, flush=True)
-            rows.append(row)
-    keep(
-        f"engines-{given.engine}-{given.photos}",
-        f"python -m benchmarks.engines --engine {given.engine} --photos {given.photos} "
-        f"--probes {given.probes}  # seed {SEED}",
-        ("what", "value"),
-        rows,
-    )
+        for which, *row in _all(Path(folder), what, given.engine, given.photos, given.probes):
+            print(which, *row, flush=True)
+            tables[which].append((row[0], row[1]))
+    for which, rows in tables.items():
+        keep(
+            f"engines-{given.engine}-{'choice-' if which == 'choose' else ''}{given.photos}",
+            f"python -m benchmarks.engines {which} --engine {given.engine} "
+            f"--photos {given.photos} --probes {given.probes}  # seed {SEED}",
+            ("what", "value"),
+            rows,
+        )
 
 
-def _measure(folder: Path, name: str, photos: int, probes: int) -> Iterator[tuple[str, str]]:
+def _all(
+    folder: Path, what: list[str], name: str, photos: int, probes: int
+) -> Iterator[tuple[str, str, str]]:
+    """Rows, each behind the name of its table."""
     people = fill_gallery(folder / "home", photos)
     with _server(name, folder) as address, Gallery.open(folder / "home") as gallery:
         gallery.rebuild()
@@ -95,9 +112,10 @@ def _measure(folder: Path, name: str, photos: int, probes: int) -> Iterator[tupl
         filled = time.perf_counter()
         engine.settle(state.mark.sequence, state.mark.epoch)
         built = time.perf_counter()
-        yield "photos", f"{photos:,}"
-        yield "filled", f"{filled - started:.0f} s"
-        yield "made searchable", f"{built - filled:.0f} s"
+        for which in what:
+            yield which, "photos", f"{photos:,}"
+            yield which, "filled", f"{filled - started:.0f} s"
+            yield which, "made searchable", f"{built - filled:.0f} s"
 
         record = EngineRecord(parse_engine(name), state.space.fingerprint)
         searcher = EngineSearcher(engine, record, state, gallery.database.reading)
@@ -105,18 +123,38 @@ def _measure(folder: Path, name: str, photos: int, probes: int) -> Iterator[tupl
             "exact": GalleryView(state, Question()),
             name: GalleryView(state, Question(index=record.name), engine=searcher),
         }
-        vectors, patients = people.held_out(probes)
-        asked = [
-            Probe(f"probe {n}", (), vector, OwnPatient(int(own) + 1, f"P{own:06d}", None))
-            for n, (vector, own) in enumerate(zip(vectors, patients, strict=True))
-        ]
-        for share in SHARES.get(name, (None,)):
-            if share is not None:
-                pgvector.SHARE = share
-            found = _in_turn(gallery, views, asked)
-            yield from _compared(found["exact"], found[name], share)
-        yield from _adding(name, address, engine, people)
+        if "choose" in what:
+            asked = _probes(people, probes, CHOOSING)
+            for share in SHARES:
+                with _looking_at(share):
+                    found = _in_turn(gallery, views, asked)
+                for row in _compared(found["exact"], found[name], share):
+                    yield "choose", *row
+        if "measure" in what:
+            found = _in_turn(gallery, views, _probes(people, probes, MEASURING))
+            looked = pgvector.SHARE if name == "pgvector" else None
+            for row in _compared(found["exact"], found[name], looked):
+                yield "measure", *row
+            for row in _adding(name, address, engine, people):
+                yield "measure", *row
         engine.close()
+
+
+def _probes(people: Population, count: int, draw: int) -> list[Probe]:
+    vectors, patients = people.held_out(count, draw)
+    return [
+        Probe(f"probe {n}", (), vector, OwnPatient(int(own) + 1, f"P{own:06d}", None))
+        for n, (vector, own) in enumerate(zip(vectors, patients, strict=True))
+    ]
+
+
+@contextmanager
+def _looking_at(share: float) -> Iterator[None]:
+    kept, pgvector.SHARE = pgvector.SHARE, share
+    try:
+        yield
+    finally:
+        pgvector.SHARE = kept
 
 
 def _compared(exact: Timed, nearly: Timed, share: float | None) -> Iterator[tuple[str, str]]:
@@ -125,7 +163,9 @@ def _compared(exact: Timed, nearly: Timed, share: float | None) -> Iterator[tupl
         len(true & some) / len(true)
         for true, some in zip(exact.disorders, nearly.disorders, strict=True)
     ]
-    yield f"recall@10 of disorders{of}", f"{np.mean(shares):.4f} on {len(shares)} probes"
+    error = np.std(shares, ddof=1) / np.sqrt(len(shares))
+    found = f"{np.mean(shares):.4f} ± {error:.4f} (standard error) on {len(shares)} probes"
+    yield f"recall@10 of disorders{of}", found
     yield f"probes with all ten{of}", f"{np.mean(np.array(shares) == 1):.3f}"
     yield f"re-ranked, median{of}", f"{nearly.median_ms:.0f} ms"
     yield f"exact index, median, in turn{of}", f"{exact.median_ms:.0f} ms"

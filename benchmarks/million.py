@@ -91,9 +91,10 @@ class Population:
         kept.flush()
         return np.load(file, mmap_mode="r")
 
-    def held_out(self, count: int) -> tuple[Descriptors, Ids]:
-        """Photos `(count, d)` that are not in the gallery, and the places of their patients."""
-        rng = np.random.default_rng([self.seed, 2])
+    def held_out(self, count: int, draw: int = 2) -> tuple[Descriptors, Ids]:
+        """Photos `(count, d)` that are not in the gallery, and the places of their patients. Each
+        `draw`, other than 0 and 1, gives others."""
+        rng = np.random.default_rng([self.seed, draw])
         patients = rng.choice(len(self.disorder_of_patient), count, replace=False)
         return self.photos(patients, rng), patients
 

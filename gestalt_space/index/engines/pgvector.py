@@ -13,7 +13,7 @@ they are put in together.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,11 +22,8 @@ import sqlalchemy as sa
 from numpy.typing import NDArray
 
 from gestalt_space.errors import (
-    EngineAway,
     EngineError,
-    EngineFull,
     EngineUnsuitable,
-    GestaltError,
     UsageError,
 )
 from gestalt_space.index.engines.contract import (
@@ -38,11 +35,17 @@ from gestalt_space.index.engines.contract import (
     EnginePosition,
     EngineRows,
 )
+from gestalt_space.index.engines.pgvector_errors import NO_TABLE, SYNC, mapped_errors
+from gestalt_space.index.engines.pgvector_filter import conditions
+from gestalt_space.index.engines.pgvector_schema import (
+    is_there,
+    require_extension,
+    schema_of,
+    set_path,
+)
 from gestalt_space.types import Ids
 
 INSTALL = "pip install 'gestalt-space[pgvector]'"
-OLDEST = (0, 8)
-"""The first version that goes on searching where a filter lets few rows through."""
 MOST_NUMBERS = 4_000
 """Of a half-precision vector in a graph."""
 LINKS, BREADTH = 16, 64
@@ -66,8 +69,6 @@ _KIB_OF_A_ROW = 1.0
 _BATCH = 5_000
 
 _AGAIN = "Run the same command again."
-_SYNC = "Run `gestalt index engine sync pgvector`, or leave out --index."
-_CREATE = "Ask the server's administrator to run in this database: CREATE EXTENSION vector;"
 
 
 class PgvectorEngine:
@@ -94,13 +95,13 @@ class PgvectorEngine:
 
     def create(self) -> None:
         """Make the collection, and with the first one the schema and the extension."""
-        with self._mapped(), self._engine.begin() as connection:
+        with mapped_errors(), self._engine.begin() as connection:
             _take_lock(connection, "gestalt pgvector")
-            self._require_extension(connection)
+            require_extension(connection)
             schema = self._own_schema(connection)
             if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": schema}) is None:
                 connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
-            self._set_path(connection, schema)
+            set_path(connection, schema)
             connection.exec_driver_sql(
                 "CREATE TABLE IF NOT EXISTS collection (space text PRIMARY KEY, dim int NOT NULL, "
                 "sequence bigint NOT NULL, epoch bigint NOT NULL, rows bigint NOT NULL)"
@@ -144,7 +145,7 @@ class PgvectorEngine:
 
     def wipe(self) -> None:
         """Write the table and its graphs anew; the table is locked meanwhile."""
-        with self._mapped():
+        with mapped_errors():
             with self._engine.begin() as connection:
                 table = f"{self._check(connection)}.{self._table}"
                 memory = self._memory(connection, self._rows(connection))
@@ -178,7 +179,7 @@ class PgvectorEngine:
         """The rows near to a probe, by any of the graphs."""
         parts = [_text(part) for part in np.split(probe, np.cumsum(self._parts)[:-1])]
         similarity = " + ".join(f"-(part{n} <#> %s::halfvec)" for n in range(len(parts)))
-        fits, values = _conditions(among)
+        fits, values = conditions(among)
         # Of those in no graph the similarity itself says which are near.
         orders: list[tuple[str, str, tuple[str, ...]]] = [("fresh", "2 DESC", ())]
         orders += [
@@ -204,11 +205,11 @@ class PgvectorEngine:
 
     def drop(self) -> None:
         """Delete the collection."""
-        with self._mapped(), self._engine.begin() as connection:
+        with mapped_errors(), self._engine.begin() as connection:
             schema = self._own_schema(connection)
-            if connection.scalar(_TABLE_THERE, {"t": f"{schema}.collection"}) is None:
+            if not is_there(connection, f"{schema}.collection"):
                 return
-            self._set_path(connection, schema)
+            set_path(connection, schema)
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {self._table}")
             connection.exec_driver_sql("DELETE FROM collection WHERE space = %s", (self._space,))
 
@@ -284,7 +285,7 @@ class PgvectorEngine:
         return [f"{self._table}_graph{number}" for number, _ in self._numbered]
 
     def _has_graphs(self, connection: sa.Connection) -> bool:
-        return connection.scalar(_TABLE_THERE, {"t": self._graphs[-1]}) is not None
+        return is_there(connection, self._graphs[-1])
 
     def _count_fresh(self, connection: sa.Connection) -> int:
         query = f"SELECT count(*) FROM {self._table} WHERE fresh"  # noqa: S608 - our own name
@@ -313,12 +314,12 @@ class PgvectorEngine:
         """The schema of the collection, in force. Raises `EngineUnsuitable` where it is not there,
         or of another dimension."""
         schema = self._own_schema(connection)
-        there = connection.scalar(_TABLE_THERE, {"t": f"{schema}.collection"}) is not None
+        there = is_there(connection, f"{schema}.collection")
         if there:
-            self._set_path(connection, schema)
+            set_path(connection, schema)
         position = self._position(connection) if there else None
         if position is None:
-            raise EngineUnsuitable("pgvector has no descriptors of this space.", _SYNC)
+            raise EngineUnsuitable(NO_TABLE, SYNC)
         if position.dim != self._dim:
             raise EngineUnsuitable(
                 f"The descriptors in pgvector have {position.dim:,} numbers, those of this space "
@@ -329,82 +330,26 @@ class PgvectorEngine:
 
     def _own_schema(self, connection: sa.Connection) -> str:
         if self._schema is None:
-            current = connection.scalar(sa.text("SELECT current_schema()")) or "public"
-            name = "gestalt" if current == "public" else str(current)
-            self._schema = connection.dialect.identifier_preparer.quote(f"{name[:54]}_pgvector")
+            self._schema = schema_of(connection)
         return self._schema
-
-    def _set_path(self, connection: sa.Connection, schema: str) -> None:
-        """Its own schema, and that in which the extension is."""
-        connection.execute(_SET_PATH, {"s": schema})
-
-    def _require_extension(self, connection: sa.Connection) -> None:
-        there = sa.text("SELECT extversion FROM pg_extension WHERE extname = 'vector'")
-        version = connection.scalar(there)
-        if version is None:
-            known = sa.text("SELECT count(*) FROM pg_available_extensions WHERE name = 'vector'")
-            if not connection.scalar(known):
-                raise EngineUnsuitable(
-                    "The database server does not have the extension pgvector.",
-                    "Ask its administrator to install pgvector 0.8 or newer (on Debian, a package "
-                    "such as postgresql-16-pgvector), and then to run in this database: CREATE "
-                    "EXTENSION vector;",
-                )
-            try:
-                with connection.begin_nested():
-                    connection.exec_driver_sql("CREATE EXTENSION vector")
-            except sa.exc.ProgrammingError as error:
-                raise EngineUnsuitable(
-                    f"The extension pgvector cannot be created: {_reason(error)}.", _CREATE
-                ) from error
-            version = connection.scalar(there)
-        numbers = tuple(int(one) for one in re.findall(r"\d+", str(version))[:2])
-        if numbers < OLDEST:
-            raise EngineUnsuitable(
-                f"The server has pgvector {version}; version 0.8 or newer is needed.",
-                "Ask its administrator to install a newer one, and to run in this database: ALTER "
-                "EXTENSION vector UPDATE;",
-            )
 
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection | None]:
         """A transaction; None where nothing was ever made."""
-        with self._mapped(), self._engine.begin() as connection:
+        with mapped_errors(), self._engine.begin() as connection:
             schema = self._own_schema(connection)
-            if connection.scalar(_TABLE_THERE, {"t": f"{schema}.collection"}) is None:
+            if not is_there(connection, f"{schema}.collection"):
                 yield None
             else:
-                self._set_path(connection, schema)
+                set_path(connection, schema)
                 yield connection
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """A transaction on the collection. Raises `EngineUnsuitable` where it is not there."""
-        with self._mapped(), self._engine.begin() as connection:
+        with mapped_errors(), self._engine.begin() as connection:
             self._check(connection)
             yield connection
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        import psycopg
-
-        try:
-            yield
-        except sa.exc.DBAPIError as error:
-            raise _failure(error.orig or error) from error
-        except psycopg.Error as error:
-            raise _failure(error) from error
-
-
-_TABLE_THERE = sa.text("SELECT to_regclass(:t)")
-_EXTENSION_SCHEMA = (
-    "SELECT quote_ident(nspname) FROM pg_extension e JOIN pg_namespace n "
-    "ON n.oid = e.extnamespace WHERE extname = 'vector'"
-)
-_SET_PATH = sa.text(
-    "SELECT set_config('search_path', "
-    f"concat_ws(', ', CAST(:s AS text), ({_EXTENSION_SCHEMA})), true)"
-)
 
 
 def _engine_of(address: str) -> sa.Engine:
@@ -439,29 +384,6 @@ def _text(vector: NDArray[np.float32]) -> str:
 
 def _known(age: float) -> float | None:
     return None if np.isnan(age) else age
-
-
-def _conditions(among: EngineFilter) -> tuple[str, tuple[object, ...]]:
-    """Which rows fit, as SQL behind another condition, and its values."""
-    parts: list[str] = []
-    values: list[object] = []
-    ages: list[str] = []
-    if among.ages is not None:
-        ages.append("age BETWEEN %s AND %s")
-        values += among.ages
-    if among.unknown_age:
-        ages.append("age IS NULL")
-    if ages:
-        parts.append(f"({' OR '.join(ages)})")
-    for text, keys in (
-        ("site = ANY(%s)", among.sites),
-        ("patient = ANY(%s)", among.patients),
-        ("NOT patient = ANY(%s)", among.without),
-    ):
-        if keys is not None:
-            parts.append(text)
-            values.append(keys.tolist())
-    return "".join(f" AND {part}" for part in parts), tuple(values)
 
 
 def _widen(connection: sa.Connection, count: int, looked: int) -> None:
@@ -505,57 +427,3 @@ def _write_anew(connection: sa.Connection, table: str) -> None:
             "see them.",
             _AGAIN,
         )
-
-
-def _reason(error: BaseException) -> str:
-    lines = [line.strip() for line in str(getattr(error, "orig", error)).splitlines()]
-    return next((line for line in lines if line), type(error).__name__).rstrip(".")
-
-
-_FAILURES: Sequence[tuple[str, Callable[[str], GestaltError]]] = (
-    (
-        "53100",
-        lambda why: EngineFull(
-            f"The database server has no space left for pgvector ({why}).",
-            "Free some space on the server's disk and run `gestalt index engine sync pgvector`.",
-        ),
-    ),
-    (
-        "42501",
-        lambda why: EngineUnsuitable(
-            f"The database does not allow pgvector to be used ({why}).",
-            "Ask the owner of the database. To fill it: GRANT CREATE ON DATABASE. To search it: "
-            "GRANT USAGE ON SCHEMA gestalt_pgvector, GRANT SELECT ON ALL TABLES IN SCHEMA "
-            "gestalt_pgvector.",
-        ),
-    ),
-    ("42P01", lambda _: EngineUnsuitable("pgvector has no descriptors of this space.", _SYNC)),
-    (
-        "25006",
-        lambda _: EngineUnsuitable(
-            "pgvector cannot be filled: the database server is read-only.",
-            "Give the address of the primary server in GESTALT_DATABASE_URL.",
-        ),
-    ),
-    (
-        "53",
-        lambda why: EngineFull(
-            f"The database server has too little memory or room for pgvector ({why}).",
-            "Ask the server's administrator.",
-        ),
-    ),
-)
-"""By the beginning of the server's codes, since it may speak any language."""
-
-
-def _failure(error: BaseException) -> GestaltError:
-    code = getattr(error, "sqlstate", None)
-    for start, make in _FAILURES:
-        if code is not None and code.startswith(start):
-            return make(_reason(error))
-    if code is None or code.startswith(("08", "57P")):
-        return EngineAway(
-            f"The database server, which pgvector is in, does not answer ({_reason(error)}).",
-            "Check that the server is running, and run the same command again.",
-        )
-    return EngineError(f"pgvector failed: {_reason(error)}.", "Run `gestalt doctor`.")
