@@ -44,7 +44,9 @@ def move(
     meanwhile. Moving to the same URL again encrypts crops that have an older key with the first
     key.
     """
+    from gestalt_space.crops.places import checked_url
     from gestalt_space.documents.crops import crops_moved_document
+    from gestalt_space.gallery.moving_crops import DATABASE
 
     with (
         interruption(lambda: ": every crop is in its old or its new place.", _AGAIN),
@@ -52,7 +54,8 @@ def move(
         output.progress("Moving", None, quiet=quiet, unit="crops") as show,
     ):
         done = gallery.move_crops(to, progress=show)
-        new = gallery.settings.crops
+        place = to if to == DATABASE else checked_url(to)
+        is_set = (gallery.crop_store.base or DATABASE) == place
     if as_json:
         output.write_json(crops_moved_document(done))
         return
@@ -60,8 +63,8 @@ def move(
     if quiet:
         return
     output.say(f"Moved {counted_text(done.moved, 'crop')} to {done.place}.")
-    if (new or "database").rstrip("/") != to.rstrip("/"):
-        set_it = "Unset GESTALT_CROPS" if to == "database" else f"Set GESTALT_CROPS={to}"
+    if not is_set:
+        set_it = "Unset GESTALT_CROPS" if to == DATABASE else f"Set GESTALT_CROPS={to}"
         output.say(f"{set_it} so that new crops go there too.")
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Protocol
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from gestalt_space.errors import CropStoreError, UsageError
 from gestalt_space.paths import display_name
@@ -60,7 +63,8 @@ class CropPlace(Protocol):
 
 
 def checked_url(url: str) -> str:
-    """The URL of a place without a slash at its end. Raises `UsageError`."""
+    """The URL of a place as it is stored: without a slash at its end, and that of a folder in one
+    spelling. Raises `UsageError`."""
     try:
         read = urlsplit(url)
     except ValueError as error:
@@ -80,9 +84,12 @@ def checked_url(url: str) -> str:
         raise UsageError("The URL of the crops has a ? or a #: it is more than a path.", _LIKE)
     if read.scheme == "s3" and not read.netloc:
         raise UsageError(f"{display_name(url)} names no bucket.", _LIKE)
-    if read.scheme == "file" and (read.netloc or not read.path.strip("/")):
+    if read.scheme == "s3":
+        return url.rstrip("/")
+    folder = Path(os.path.normpath(f"/{url2pathname(read.path).lstrip('/')}"))
+    if read.netloc or folder == folder.parent:
         raise UsageError(f"{display_name(url)} is not the path of a folder.", _LIKE)
-    return url.rstrip("/")
+    return folder.as_uri()
 
 
 _LIKE = "Use a URL such as s3://BUCKET/PREFIX or file:///srv/crops."

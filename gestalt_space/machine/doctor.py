@@ -20,6 +20,7 @@ from gestalt_space.distributed.cluster import open_cluster
 from gestalt_space.encoders.precision import fast_precisions, has_torch, torch_device
 from gestalt_space.encoders.registry import open_encoder, why_not_native
 from gestalt_space.gallery.engines.engine_mixin import EngineState
+from gestalt_space.gallery.inspecting.crops import without_wrong_crops
 from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.inspecting.whole import inspect_gallery
 from gestalt_space.home import Gallery
@@ -231,6 +232,8 @@ def _engines(settings: Settings) -> Iterator[CheckFinding]:
     """How far each search engine of the home is; nothing where it has none."""
     if not settings.engines_file.exists():
         return
+    # What is wrong with the settings of the crops is a finding of the gallery.
+    settings, _ = without_wrong_crops(settings)
     with Gallery(settings, finish=False) as gallery:
         for state in gallery.engines():
             yield _engine(state)

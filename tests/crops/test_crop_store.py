@@ -149,6 +149,7 @@ def test_a_sealed_text_opens_by_its_label_alone(base: str):
         ("s3:///prefix", "names no bucket"),
         ("file://host/folder", "not the path of a folder"),
         ("file:///", "not the path of a folder"),
+        ("file:///srv/..", "not the path of a folder"),
         ("s3://bucket/x?versionId=1", "more than a path"),
         ("s3://[", "not a URL"),
     ],
@@ -156,6 +157,26 @@ def test_a_sealed_text_opens_by_its_label_alone(base: str):
 def test_a_url_that_is_no_place_is_refused(url: str, told: str):
     with pytest.raises(UsageError, match=told):
         checked_url(url)
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "file:///srv/crops",
+        "file:///srv/crops/",
+        "file:///srv//crops",
+        "file:////srv/crops",
+        "file:/srv/crops",
+        "file:///srv/old/../crops/.",
+        "file:///srv/%63rops",
+    ],
+)
+def test_a_folder_is_one_place_however_it_is_spelt(spelling: str):
+    assert checked_url(spelling) == "file:///srv/crops"
+
+
+def test_an_object_store_may_have_two_slashes_in_a_name():
+    assert checked_url("s3://bucket//a/../b/") == "s3://bucket//a/../b"
 
 
 def test_a_password_in_a_url_is_refused_and_not_shown():

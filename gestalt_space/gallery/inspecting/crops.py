@@ -2,13 +2,40 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 
 from gestalt_space.counts import counted_text
-from gestalt_space.gallery.inspecting.findings import CheckFinding
+from gestalt_space.crops.places import checked_url
+from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.opened import OpenGallery
+from gestalt_space.gallery.permissions import is_open_to_all
 from gestalt_space.paths import display_name
+from gestalt_space.settings import Settings
 from gestalt_space.store import crop_moves
+
+
+def without_wrong_crops(settings: Settings) -> tuple[Settings, list[CheckFinding]]:
+    """Settings with which a gallery can be opened, and what is wrong with those of the crops:
+    GESTALT_CROPS is no place, or all may read the file of the keys."""
+    found = list(guarded("crops", _settings_of_crops(settings)))
+    if any(one.state == "fail" for one in found):
+        settings = settings.model_copy(update={"crops": None})
+    return settings, found
+
+
+def _settings_of_crops(settings: Settings) -> Iterator[CheckFinding]:
+    file = settings.crops_key_file
+    if file is not None and is_open_to_all(file):
+        where = display_name(file)
+        yield CheckFinding(
+            "crops",
+            "note",
+            f"all users of this machine may read the keys of the crops in {where}",
+            f"Run `chmod 600 {shlex.quote(where)}`.",
+        )
+    if settings.crops is not None:
+        checked_url(settings.crops)
 
 
 def inspect_crops(gallery: OpenGallery) -> Iterator[CheckFinding]:
@@ -17,7 +44,7 @@ def inspect_crops(gallery: OpenGallery) -> Iterator[CheckFinding]:
         places = crop_moves.known_places(session)
         samples = {one.id: crop_moves.some_object(session, one.id) for one in places}
     base = gallery.settings.crops
-    if base is not None and not any(one.url.startswith(f"{base.rstrip('/')}/") for one in places):
+    if base is not None and not any(one.url.startswith(f"{checked_url(base)}/") for one in places):
         key = gallery.crop_store.key_id
         detail = f"new crops go to {display_name(base)}, encrypted with the key {key}; none yet"
         yield CheckFinding("crops", "note", detail)

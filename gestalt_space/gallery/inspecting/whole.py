@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gestalt_space.counts import counted_text
-from gestalt_space.gallery.inspecting.crops import inspect_crops
+from gestalt_space.gallery.inspecting.crops import inspect_crops, without_wrong_crops
 from gestalt_space.gallery.inspecting.encoding import inspect_encoding
 from gestalt_space.gallery.inspecting.findings import BACKUP, CheckFinding, guarded
 from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
@@ -37,7 +37,9 @@ def inspect_gallery(
     `sample`: how many crops of each space are encoded again, drawn by `seed`. Changes nothing, and
     never raises `GestaltError`.
     """
+    settings, crops = without_wrong_crops(settings)
     yield from guarded("database", _gallery(settings, sample, seed, stages))
+    yield from crops
     yield from guarded("rights", inspect_rights(settings))
 
 

@@ -30,6 +30,7 @@ from gestalt_space.store.engine import Database
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, files_with, make_home, open_gallery, row
+from tests.object_stores import KEY
 from tests.prepared import Prepared
 
 PHOTOS = 6
@@ -59,6 +60,34 @@ def look(home: Path, sample: int = 0) -> list[CheckFinding]:
 
 def wrong(home: Path, sample: int = 0) -> dict[str, CheckFinding]:
     return {one.subject: one for one in look(home, sample) if one.state != "ok"}
+
+
+def test_a_wrong_place_of_crops_is_one_finding_and_all_else_is_looked_at(
+    home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = [one.subject for one in look(home)]
+    monkeypatch.setenv("GESTALT_CROPS", "ftp://server/crops")
+    found = look(home)
+    assert {one.subject: one.state for one in found if one.state != "ok"} == {"crops": "fail"}
+    assert [one.subject for one in found if one.subject != "crops"] == before
+    (crops,) = (one for one in found if one.subject == "crops")
+    assert "only in file:// and s3://" in crops.detail
+    assert "s3://BUCKET" in crops.hint
+
+
+@pytest.mark.parametrize(("mode", "is_told"), [(0o600, False), (0o440, False), (0o604, True)])
+def test_keys_of_crops_that_others_may_read_are_told(
+    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: int, is_told: bool
+) -> None:
+    file = tmp_path / "keys"
+    file.write_text(KEY)
+    file.chmod(mode)
+    monkeypatch.setenv("GESTALT_CROPS_KEY_FILE", str(file))
+    crops = [one for one in look(home) if one.subject == "crops"]
+    assert [one.state for one in crops] == ["note"] * is_told
+    for one in crops:
+        assert str(file) in one.detail
+        assert "chmod 600" in one.hint
 
 
 def sql(home: Path, *commands: str, values: tuple[object, ...] = ()) -> None:
