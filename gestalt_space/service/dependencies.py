@@ -149,12 +149,9 @@ def _gallery_for(role: Role) -> Callable[[Parts, Principal], Awaitable[Gallery]]
     return acting
 
 
-async def _site_gallery(
-    parts: PartsOf, principal: Annotated[Principal, Depends(principal_of)]
-) -> Gallery:
+async def _site(principal: Annotated[Principal, Depends(principal_of)]) -> Principal:
     principal.require_site()
-    parts.site_rates.check(principal.name)
-    return parts.gallery.acting_for(principal.name)
+    return principal
 
 
 PartsOf = Annotated[Parts, Depends(_parts)]
@@ -166,5 +163,5 @@ ContributorGallery = Annotated[Gallery, Depends(_gallery_for("contributor"))]
 CuratorGallery = Annotated[Gallery, Depends(_gallery_for("curator"))]
 AdminGallery = Annotated[Gallery, Depends(_gallery_for("admin"))]
 """The gallery, on behalf of somebody with that role."""
-SiteGallery = Annotated[Gallery, Depends(_site_gallery)]
-"""The gallery, on behalf of another hospital, whose question is counted."""
+AskingSite = Annotated[Principal, Depends(_site)]
+"""Another hospital."""

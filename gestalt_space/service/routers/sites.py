@@ -10,8 +10,8 @@ from fastapi import APIRouter
 
 from gestalt_space.documents.sites import SiteAnswerDocument, site_answer_document
 from gestalt_space.errors import DescriptorError
-from gestalt_space.match.for_site import SiteQuestion
-from gestalt_space.service.dependencies import PartsOf, SiteGallery
+from gestalt_space.match.for_site import SiteAnswer, SiteQuestion
+from gestalt_space.service.dependencies import AskingSite, Parts, PartsOf
 from gestalt_space.service.replies import ERRORS, DocumentReply
 from gestalt_space.service.requests import DescriptorQuestion
 from gestalt_space.types import Descriptors
@@ -20,12 +20,21 @@ router = APIRouter(prefix="/api/v1", tags=["sites"], responses=ERRORS)
 
 
 @router.post("/descriptors/match", response_model=SiteAnswerDocument)
-async def match(gallery: SiteGallery, parts: PartsOf, asked: DescriptorQuestion) -> DocumentReply:
+async def match(site: AskingSite, parts: PartsOf, asked: DescriptorQuestion) -> DocumentReply:
     """Rank disorders or genes for another hospital's descriptor, without anything about a single
     patient."""
     question = SiteQuestion(asked.space, descriptor_of(asked.descriptor), asked.by, asked.top)
-    answer = await parts.workshop.work(gallery.answer_site, question)
+    answer = await parts.workshop.work(_counted_answer, parts, site.name, question)
     return DocumentReply(site_answer_document(question, answer))
+
+
+def _counted_answer(parts: Parts, site: str, question: SiteQuestion) -> SiteAnswer:
+    """The answer to a question that can be answered; others do not count toward the limit of a day.
+    It counts before it is answered: of many at once, no more are answered."""
+    gallery = parts.gallery.acting_for(site)
+    gallery.check_site_question(question)
+    parts.site_rates.check(site)
+    return gallery.answer_site(question)
 
 
 def descriptor_of(text: str) -> Descriptors:

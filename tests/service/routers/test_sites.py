@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
@@ -100,6 +101,40 @@ def test_questions_of_a_day_are_counted_for_all_tokens(
     assert [one.status_code for one in answers] == [200, 200, 200, 429]
     assert "3 requests in a day" in answers[3].json()["error"]["message"]
     assert int(answers[3].headers["Retry-After"]) > 3600
+
+
+def test_a_question_that_cannot_be_answered_does_not_count(
+    client: TestClient, sign_in: SignIn, gallery: Gallery
+) -> None:
+    headers = sign_in("site")
+    wrong = [
+        {"space": "0" * 64},
+        {"descriptor": "no base64!"},
+        {"descriptor": base64.b64encode(np.zeros(16, "<f4")).decode()},
+        {"top": 101},
+    ]
+    for changed in wrong * 2:
+        answer = client.post(ADDRESS, json=asked(gallery) | changed, headers=headers)
+        assert answer.status_code in (400, 409, 422), changed
+    answers = [client.post(ADDRESS, json=asked(gallery), headers=headers) for _ in range(4)]
+    assert [one.status_code for one in answers] == [200, 200, 200, 429]
+    refused = client.post(ADDRESS, json=asked(gallery) | wrong[1], headers=headers)
+    assert refused.status_code == 422
+    again = client.post(ADDRESS, json=asked(gallery), headers=headers)
+    assert again.status_code == 429, "a wrong question in between changes nothing"
+
+
+def test_questions_at_once_are_counted_before_they_are_answered(
+    client: TestClient, sign_in: SignIn, gallery: Gallery
+) -> None:
+    headers = sign_in("site")
+    with ThreadPoolExecutor(8) as threads:
+        sent = [
+            threads.submit(client.post, ADDRESS, json=asked(gallery), headers=headers)
+            for _ in range(8)
+        ]
+    assert sorted(one.result().status_code for one in sent) == [200] * 3 + [429] * 5
+    assert sum(event.action == "answer" for event in gallery.log()) == 3
 
 
 @pytest.mark.parametrize(
