@@ -168,7 +168,7 @@ def by_sql(*commands: str, values: tuple[object, ...] = ()) -> Callable[[Path], 
 
 GONE_SPACE = 77
 CASES = {
-    "vectors of the index": Case(lambda h: flip(array(h, "vectors")), "index tiny", "has changed since"),
+    "vectors of the index": Case(lambda h: flip(array(h, "vectors")), "index tiny", "has changed"),
     "codes of the index": Case(lambda h: flip(array(h, "columns")), "index tiny", "columns"),
     "people of the index": Case(lambda h: flip(array(h, "people")), "index tiny", "people"),
     "means of the index": Case(lambda h: flip(array(h, "means")), "index tiny", "means"),
@@ -179,7 +179,9 @@ CASES = {
         lambda h: os.truncate(array(h, "columns"), 100), "index tiny", "100 bytes"
     ),
     "a manifest is another": Case(
-        lambda h: next((h / "index").glob("*.json")).write_text("{}"), "index tiny", "belongs to another gallery"
+        lambda h: next((h / "index").glob("*.json")).write_text("{}"),
+        "index tiny",
+        "another gallery",
     ),
     "files of a space that is lost": Case(stranger, "index files", "000-abcdef"),
     "an index that is not the database's": Case(
