@@ -106,6 +106,7 @@ def test_nothing_to_gain_is_said_before_a_long_training(
     assert "among the first 10 before the training" in done.err
 
 
+@pytest.mark.lengthy
 def test_who_evaluates_on_the_patients_of_the_training_is_warned(
     filled: Path, tmp_path: Path, gestalt: Command
 ) -> None:

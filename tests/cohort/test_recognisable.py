@@ -23,6 +23,8 @@ from gestalt_space.stats.held_out import HeldOut
 from tests.cohort.simulated import joined, simulated
 from tests.phenotype.made import made_release
 
+pytestmark = pytest.mark.lengthy
+
 QUICK = RecognisablePlan(match=(), permutations=99)
 
 
@@ -217,7 +219,6 @@ def test_what_is_planted_is_what_carries_it(release, face, nose, recognised):
     assert (NOSE in distinct) == ("terms" in recognised)
 
 
-@pytest.mark.lengthy
 def test_each_part_is_measured_as_if_it_alone_were(release: Release):
     of, terms = planted(release, face=0.5, nose=(0.7, 0.3))
     cohort = with_disorder(of, "a")
@@ -259,7 +260,6 @@ def test_relatives_are_one_by_the_mean_of_their_similarities(release: Release):
     assert found[single, last] == pytest.approx(alone[5, 9])
 
 
-@pytest.mark.lengthy
 def test_who_was_described_more_thoroughly_is_a_warning(release: Release):
     of = simulated(np.random.default_rng(1), ["a"] * 14 + [""] * 30, strength=0.0)
     often = dict.fromkeys(LEAVES, (0.8, 0.25))
@@ -295,7 +295,6 @@ def test_a_term_is_listed_once_where_the_same_patients_have_what_it_implies(rele
     assert by_id[NOSE].p == pytest.approx(far, abs=0.01)
 
 
-@pytest.mark.lengthy
 def test_terms_that_do_not_differ_are_rarely_recognisable(release: Release):
     found = []
     for seed in range(12):
@@ -332,7 +331,6 @@ def p_values(plan: PlantedPlan, galleries: int, asks: RecognisablePlan) -> list[
     return found
 
 
-@pytest.mark.lengthy
 def test_without_a_face_of_its_own_a_disorder_is_rarely_recognisable():
     found = p_values(NULL, 16, replace(QUICK, match=("site",)))
     assert np.sum(np.array(found) <= 0.05) <= binom.ppf(0.999, 16, 0.05)

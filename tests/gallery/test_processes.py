@@ -12,6 +12,8 @@ from tests.galleries import files_with
 from tests.gallery.kept import Kept, vector_of, vectors_of
 from tests.processes import Process
 
+pytestmark = pytest.mark.lengthy
+
 FOLLOW = """
 from gestalt_space.gallery import sealing
 from tests.gallery.kept import Kept

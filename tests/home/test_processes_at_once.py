@@ -34,6 +34,7 @@ def start_adding(home: Path, folder: Path, first: int, last: int) -> subprocess.
     )
 
 
+@pytest.mark.lengthy
 def test_two_processes_add_at_once_while_a_third_matches(
     home: Path, photo: Callable[[int], Path]
 ) -> None:

@@ -46,6 +46,8 @@ from tests.match import histories as h
 from tests.match import oracle
 from tests.match.oracle import Answer, Books, Line, OracleQuestion
 
+pytestmark = pytest.mark.lengthy
+
 EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "60"))
 """Histories; about three galleries each are asked."""
 STUDY = 1000
@@ -300,7 +302,6 @@ def _every_answer(place: Place, history: h.History, knobs: Knobs, asked: list[Ti
     _play(place, history, knobs, asked)
 
 
-@pytest.mark.lengthy
 def test_every_answer_is_the_oracles_and_everything_was_asked(place: Place) -> None:
     SEEN.clear()
     _every_answer(place)

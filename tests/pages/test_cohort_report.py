@@ -39,6 +39,7 @@ def test_what_is_pointed_at_is_who_is_shown(report: CohortReport):
         )
 
 
+@pytest.mark.lengthy
 def test_a_report_of_400_patients_is_below_a_megabyte(report: CohortReport):
     of = planted(disorders=10, each=40, strength=1.0)
     made = replace(
