@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests import made
 from tests.galleries import add, open_gallery, row
 from tests.home.asking import match
