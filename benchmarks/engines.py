@@ -41,6 +41,7 @@ from gestalt_space.match.probe import Probe
 from gestalt_space.match.probe_matches import match_probes
 from gestalt_space.match.question import Question
 from gestalt_space.match.view import GalleryView
+from gestalt_space.store.gallery_id import gallery_id
 from gestalt_space.store.reads import OwnPatient
 from tests.servers import Server, find_packaged
 
@@ -102,8 +103,10 @@ def _all(
     with _server(name, folder) as address, Gallery.open(folder / "home") as gallery:
         gallery.rebuild()
         state = gallery.state()
+        with gallery.database.reading() as session:
+            own = gallery_id(session)
         engine = open_engine(
-            parse_engine(name), CollectionPlace(address, state.space.fingerprint, DIM)
+            parse_engine(name), CollectionPlace(address, state.space.fingerprint, DIM, own)
         )
         started = time.perf_counter()
         engine.create()
@@ -197,7 +200,7 @@ def _adding(
     for place in range(ROUNDS):
         owners = rng.integers(0, len(people.disorder_of_patient), ADDED)
         rows = _numbered(first + place * ADDED, owners, people.photos(owners, rng))
-        empty = open_engine(parse_engine(name), CollectionPlace(address, "ee" * 32, DIM))
+        empty = open_engine(parse_engine(name), CollectionPlace(address, "ee" * 32, DIM, "empty"))
         empty.drop()
         empty.create()
         empty.settle(0, 0)

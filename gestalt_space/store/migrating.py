@@ -27,7 +27,7 @@ from gestalt_space.store.sqlite import (
     without_foreign_keys,
 )
 
-REVISION = "0013"
+REVISION = "0014"
 """The migration that this code works with: the newest one."""
 
 

@@ -384,6 +384,7 @@ class Change(Base):
 
     `epoch`: how often something was removed or replaced that an answer may not show any more.
     `events`, `event_chain`: how many audit events there are, and the chain of the last one.
+    `gallery`: its identifier, see `gallery_id`.
     """
 
     __tablename__ = "change"
@@ -393,6 +394,7 @@ class Change(Base):
     epoch: Mapped[int] = mapped_column(Key, default=0, server_default="0")
     events: Mapped[int] = mapped_column(Key, default=0, server_default="0")
     event_chain: Mapped[str] = mapped_column(text_of(64), default="", server_default=text("''"))
+    gallery: Mapped[str] = mapped_column(text_of(36), default="", server_default=text("''"))
 
 
 class Purge(Base):

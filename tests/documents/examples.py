@@ -219,7 +219,7 @@ ENGINES = (
     EngineState(
         EngineRecord("pgvector", "ab" * 32, None, EngineRecall(0.98765, 0.99, 300, 100_000)),
         "tiny",
-        EnginePosition("ab" * 32, 512, 100_003, 2, 100_000),
+        EnginePosition("ab" * 32, 512, "cd" * 16, 100_003, 2, 100_000),
         3,
     ),
     EngineState(EngineRecord("pgvector", "cd" * 32, "postgresql://host/db"), None, None, 0, ERROR),

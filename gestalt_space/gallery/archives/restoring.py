@@ -48,6 +48,7 @@ from gestalt_space.store import accounts, crop_moves, dumps, homes, jobs
 from gestalt_space.store import tables as t
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.engine import Database
+from gestalt_space.store.gallery_id import renew_gallery_id
 from gestalt_space.store.migrating import REVISION, upgrade_database
 from gestalt_space.weights.store import ModelStore
 
@@ -300,7 +301,9 @@ class _Staged:
         homes.take_over(session, home, place, of=self.archive.about["home"])
         # Rows are gone from the backup too; the gallery that it is of finishes what it had begun.
         session.execute(sa.delete(t.Erasure))
-        # That gallery may live on, and its crops outside the database are these.
+        # That gallery may live on: search engines know it by its identifier, and its crops outside
+        # the database are these.
+        renew_gallery_id(session)
         crop_moves.share_places(session)
         session.execute(sa.delete(t.CropObject).where(t.CropObject.face_id.is_(None)))
         accounts.forget_secrets(session)

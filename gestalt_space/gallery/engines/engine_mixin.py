@@ -11,9 +11,11 @@ from gestalt_space.gallery.engines.searching import EngineSearcher
 from gestalt_space.gallery.keeper import attempted
 from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.index.engines.contract import EnginePosition
+from gestalt_space.index.engines.owners import of_another_gallery, removed
 from gestalt_space.index.engines.registry import parse_engine, recorded_address
 from gestalt_space.progress import Stages, no_stages
 from gestalt_space.store import reads, tail
+from gestalt_space.store.gallery_id import gallery_id
 from gestalt_space.store.reads import StoredSpace
 
 
@@ -44,14 +46,16 @@ class EnginesMixin(WritableGallery):
         name: str,
         *,
         address: str | None = None,
+        anew: bool = False,
         seed: int = 0,
         stages: Stages = no_stages,
     ) -> EngineState:
         """Let an engine search this space: fill it, and measure how much it finds.
 
         From then on each command brings it up to the database. `address`: of the engine, without a
-        password; None for the gallery's own database, or a folder in the home. After an
-        interruption, `sync_engine` goes on. Raises `UsageError` where the home has it already,
+        password; None for the gallery's own database, or a folder in the home. `anew`: what the
+        engine has there is deleted first, also that of another gallery. After an interruption,
+        `sync_engine` goes on. Raises `UsageError` where the home has it already,
         `EngineError` and `GalleryEmpty`.
         """
         engine = parse_engine(name)
@@ -68,7 +72,7 @@ class EnginesMixin(WritableGallery):
         record = EngineRecord(engine, space.fingerprint, recorded_address(engine, address))
         # Before it is recorded: an engine that cannot be used is not left in the home.
         follower = self._engines.follower(record, space)
-        follower.prepare()
+        follower.prepare(anew=anew)
         self._engines.keep(record)
         return self._synced(record, space, anew=False, seed=seed, stages=stages)
 
@@ -76,8 +80,8 @@ class EnginesMixin(WritableGallery):
         self, name: str, *, anew: bool = False, seed: int = 0, stages: Stages = no_stages
     ) -> EngineState:
         """Bring an engine of this space up to the database, and measure again how much it finds.
-        With `anew` it is emptied first. Raises `NotInGallery` where the home does not have it, and
-        `EngineError`."""
+        With `anew` it is emptied first, also of what another gallery put there. Raises
+        `NotInGallery` where the home does not have it, and `EngineError`."""
         space = self._filled_space()
         return self._synced(
             self._record_of(name, space), space, anew=anew, seed=seed, stages=stages
@@ -95,8 +99,8 @@ class EnginesMixin(WritableGallery):
             except EngineError as error:
                 raise type(error)(
                     error.message,
-                    f"{error.hint} If it is gone for good: `gestalt index engine remove {name} "
-                    "--forget`.",
+                    f"{error.hint} To stop using it without deleting anything: `gestalt index "
+                    f"engine remove {name} --forget`.",
                 ) from error
         self._engines.forget(record)
         return record
@@ -131,9 +135,13 @@ class EnginesMixin(WritableGallery):
             return EngineState(record, space.model, None, 0, error)
         with self.database.reading() as session:
             if position is None:
-                newer = reads.count_descriptors(session, space)
-            else:
-                newer = tail.count_waiting(session, space, position.sequence)[0]
+                photos = reads.count_descriptors(session, space)
+                return EngineState(record, space.model, None, photos, removed(record.name))
+            if position.gallery != gallery_id(session):
+                photos = reads.count_descriptors(session, space)
+                other = of_another_gallery(record.name)
+                return EngineState(record, space.model, None, photos, other)
+            newer = tail.count_waiting(session, space, position.sequence)[0]
         return EngineState(record, space.model, position, newer)
 
     def _record_of(self, name: str, space: StoredSpace) -> EngineRecord:

@@ -21,6 +21,7 @@ from gestalt_space.index.engines.contract import (
     EngineRows,
     VectorEngine,
 )
+from gestalt_space.index.engines.owners import of_another_gallery
 from gestalt_space.progress import Progress, no_progress
 from gestalt_space.store import tail
 from gestalt_space.store.engine import Database
@@ -33,19 +34,24 @@ BLOCK = 16_384
 
 @dataclass(frozen=True)
 class EngineFollower:
-    """Lets one collection follow the database of a home. `folder`: of the home's locks; `timeout`:
-    seconds to wait for another process that does the same."""
+    """Lets one collection follow the database of a home. `gallery`: the identifier of the gallery;
+    `folder`: of the home's locks; `timeout`: seconds to wait for another process that does the
+    same."""
 
     database: Database
+    gallery: str
     space: StoredSpace
     engine: VectorEngine
     folder: Path
     timeout: float
 
-    def prepare(self) -> None:
-        """Make the collection where there is none. Raises `EngineUnsuitable` where the engine
-        cannot have it, or has one that cannot be used."""
+    def prepare(self, *, anew: bool = False) -> None:
+        """Make the collection where there is none; with `anew`, in the place of what is there.
+        Raises `EngineUnsuitable` where the engine cannot have it, or has one that cannot be
+        used."""
         with self._alone():
+            if anew:
+                self.engine.drop(of_any=True)
             self.engine.create()
 
     def follow(self) -> bool:
@@ -54,6 +60,7 @@ class EngineFollower:
         position = self.engine.position()
         if position is None or position.sequence == NOTHING:
             return False
+        self._check_own(position)
         with self.database.reading() as session:
             mark = tail.read_mark(session, self.space.id)
         if (position.sequence, position.epoch) == (mark.sequence, mark.epoch):
@@ -62,11 +69,11 @@ class EngineFollower:
 
     def fill(self, *, anew: bool = False, progress: Progress = no_progress) -> bool:
         """Bring a collection up to the database, which is made where there is none; what a process
-        that was stopped has put in stays. With `anew` it begins without anything. Says whether
-        anything was to be done."""
+        that was stopped has put in stays. With `anew` it begins without anything, also in the place
+        of another gallery's. Says whether anything was to be done."""
         with self._alone():
             if anew:
-                self.engine.drop()
+                self.engine.drop(of_any=True)
             before = self._made()
             with self.database.reading() as session:
                 mark = tail.read_mark(session, self.space.id)
@@ -87,9 +94,10 @@ class EngineFollower:
 
     def take_out(self, *, wipe: bool) -> None:
         """Take out of a collection, filled to its end or not, what the database does not have any
-        more; with `wipe`, out of the engine's files, too."""
+        more; with `wipe`, out of the engine's files, too. That of another gallery has nothing of
+        this one: it was made anew."""
         position = self.engine.position()
-        if position is None:
+        if position is None or position.gallery != self.gallery:
             return
         if position.sequence != NOTHING:
             self.follow()
@@ -110,7 +118,12 @@ class EngineFollower:
                 f"The collection of {self.engine.name} was deleted while it was filled.",
                 "Run the same command again.",
             )
+        self._check_own(position)
         return position
+
+    def _check_own(self, position: EnginePosition) -> None:
+        if position.gallery != self.gallery:
+            raise of_another_gallery(self.engine.name)
 
     def _follow(self, session: Session, sequence: int, progress: Progress) -> None:
         gone = tail.removed_after(session, self.space, sequence)

@@ -24,6 +24,7 @@ from gestalt_space.index.engines.milvus_address import with_token
 from gestalt_space.index.engines.registry import open_engine
 from gestalt_space.store import erasures, reads
 from gestalt_space.store.engine import Database
+from gestalt_space.store.gallery_id import gallery_id
 from gestalt_space.store.reads import StoredSpace
 
 FAILURES = (EngineError, UsageError, DatabaseError, OutputError, DescriptorError)
@@ -74,7 +75,8 @@ class OpenEngines:
         key = (*record.key, record.address)
         with self._lock:
             if key not in self._open:
-                place = CollectionPlace(self._address(record), record.space, dim)
+                gallery = self._gallery_id()
+                place = CollectionPlace(self._address(record), record.space, dim, gallery)
                 self._open[key] = open_engine(record.name, place)
             return self._open[key]
 
@@ -85,7 +87,8 @@ class OpenEngines:
         left to it. Raises `UsageError`."""
         engine = self.engine(record, space.dim)
         timeout = self._timeout if wait else 0
-        return EngineFollower(self._database, space, engine, self._folder, timeout)
+        gallery = self._gallery_id()
+        return EngineFollower(self._database, gallery, space, engine, self._folder, timeout)
 
     def follow(self) -> None:
         """Let every engine follow. What cannot be done now is done after the next change; matches
@@ -130,8 +133,15 @@ class OpenEngines:
         self.follower(record, space, wait=wait).take_out(wipe=wipe)
 
     def _drop(self, record: EngineRecord) -> None:
-        self.engine(record, 0).drop()
+        engine = self.engine(record, 0)
+        position = engine.position()
+        if position is not None and position.gallery == self._gallery_id():
+            engine.drop()
         self.forget(record)
+
+    def _gallery_id(self) -> str:
+        with self._database.reading() as session:
+            return gallery_id(session)
 
     def _used(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
         """The engines of spaces that the database has."""

@@ -24,10 +24,12 @@ from gestalt_space.index.engines.contract import (
     EnginePosition,
     VectorEngine,
 )
+from gestalt_space.index.engines.owners import of_another_gallery, removed
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.search import Candidates
 from gestalt_space.ranking.contenders import Nearest
 from gestalt_space.store import tail
+from gestalt_space.store.gallery_id import gallery_id
 from gestalt_space.types import Descriptors, Ids
 
 Reading = Callable[[], AbstractContextManager[Session]]
@@ -53,7 +55,7 @@ class EngineSearcher:
         # One that lags behind removals has more rows, never fewer.
         lacks = self.position.rows + self.later < state.photos
         if lacks and self.position.epoch <= state.mark.epoch:
-            raise self._of_another_gallery()
+            raise self._differs()
 
     @property
     def name(self) -> str:
@@ -122,7 +124,7 @@ class EngineSearcher:
         told = told[np.searchsorted(ids, there)]
         similarities = exact_similarities(probe, vectors)
         if (np.abs(similarities - told) > self._engine.tolerance).any():
-            raise self._of_another_gallery()
+            raise self._differs()
         rows = self._state.rows_with(there)
         of_row = self._state.column_at("ids", rows)
         return rows, similarities[np.searchsorted(there, of_row)]
@@ -130,23 +132,25 @@ class EngineSearcher:
     def _checked(self) -> EnginePosition:
         position, space = self._engine.position(), self._state.space
         sync = f"Run `gestalt index engine sync {self.name}`, or leave out --index."
-        if position is None or position.sequence == NOTHING:
+        if position is None:
+            raise removed(self.name)
+        with self._reading() as session:
+            mark, gallery = tail.read_mark(session, space.id), gallery_id(session)
+        if position.gallery != gallery:
+            raise of_another_gallery(self.name)
+        if position.sequence == NOTHING:
             raise EngineUnsuitable(
-                f"{self.name} was not filled with the descriptors of this space"
-                f"{'' if position is None else ' to the end'}.",
-                sync,
+                f"{self.name} was not filled with the descriptors of this space to the end.", sync
             )
         if position.space != space.fingerprint or position.dim != space.dim:
             raise EngineUnsuitable(
                 f"{self.name} has descriptors of another space.",
                 f"Run `gestalt index engine sync {self.name} --anew`, or leave out --index.",
             )
-        with self._reading() as session:
-            mark = tail.read_mark(session, space.id)
         if position.sequence > mark.sequence or position.epoch > mark.epoch:
             raise EngineUnsuitable(
-                f"{self.name} knows later changes than the database has: a backup was restored, or "
-                "another gallery fills it.",
+                f"{self.name} knows later changes than the database has: an older copy of the "
+                "database was put in its place.",
                 sync,
             )
         return position
@@ -162,12 +166,16 @@ class EngineSearcher:
     def _check_there(self) -> None:
         """Raise `GalleryChanged` where the engine was emptied since its position was read."""
         position = self._engine.position()
-        if position is None or position.sequence < self.position.sequence:
+        if (
+            position is None
+            or position.gallery != self.position.gallery
+            or position.sequence < self.position.sequence
+        ):
             raise GalleryChanged(
                 f"{self.name} was filled anew during the search.", "Run the same command again."
             )
 
-    def _of_another_gallery(self) -> EngineUnsuitable:
+    def _differs(self) -> EngineUnsuitable:
         return EngineUnsuitable(
             f"{self.name} has other descriptors than the database.",
             f"Run `gestalt index engine sync {self.name} --anew`, or leave out --index.",

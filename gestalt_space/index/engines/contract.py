@@ -23,24 +23,28 @@ NOTHING = -1
 @dataclass(frozen=True, slots=True)
 class CollectionPlace:
     """Where the collection of a space is. `address`: of the engine, with what it needs to let one
-    in; `space`: the fingerprint of the space; `dim`: the numbers of a descriptor."""
+    in; `space`: the fingerprint of the space; `dim`: the numbers of a descriptor; `gallery`: the
+    identifier of the gallery that it is of."""
 
     address: str
     space: str
     dim: int
+    gallery: str
 
 
 @dataclass(frozen=True, slots=True)
 class EnginePosition:
     """What a collection knows.
 
-    `space`: the fingerprint of its space; `dim`: the numbers of a descriptor. `sequence`: of the
+    `space`: the fingerprint of its space; `dim`: the numbers of a descriptor; `gallery`: the
+    identifier of the gallery that it is of, empty where that cannot be read. `sequence`: of the
     last change of the database that it follows, `NOTHING` before the first; `epoch`: that of the
     database then. `rows`: how many descriptors it has.
     """
 
     space: str
     dim: int
+    gallery: str
     sequence: int
     epoch: int
     rows: int
@@ -92,7 +96,7 @@ class VectorEngine(Protocol):
 
     Whoever writes holds a lock on the collection: of two processes only one writes at a time.
     Searches go on meanwhile. Every method but `close` raises `EngineAway` where the engine does not
-    answer, `EngineUnsuitable` where it has no such collection, or one of another space or
+    answer, `EngineUnsuitable` where it has no such collection, or one of another gallery, space or
     dimension, and `EngineFull` where it has no room.
     """
 
@@ -103,14 +107,14 @@ class VectorEngine(Protocol):
 
     def position(self) -> EnginePosition | None:
         """What the collection knows; None where there is none. Raises nothing for a collection of
-        another space or dimension: the position says so."""
+        another gallery, space or dimension: the position says so."""
 
     def create(self) -> None:
         """Make the collection, empty, for the space and the dimension that it was opened with.
         Nothing is done where it is there already.
 
-        Raises `EngineUnsuitable` where that of another space or dimension is there, or where the
-        engine cannot keep descriptors of so many numbers.
+        Raises `EngineUnsuitable` where that of another gallery, space or dimension is there, or
+        where the engine cannot keep descriptors of so many numbers.
         """
 
     def add(self, rows: EngineRows) -> None:
@@ -142,8 +146,9 @@ class VectorEngine(Protocol):
         """About the `count` nearest to a probe `(d,)` of unit length, of the rows that fit: fewer
         where fewer fit or are found."""
 
-    def drop(self) -> None:
-        """Delete the collection, where there is one of this space or of any other."""
+    def drop(self, *, of_any: bool = False) -> None:
+        """Delete the collection, where there is one of this space or of any other; with `of_any`,
+        also one of another gallery, or that is damaged."""
 
     def close(self) -> None:
         """Give connections back. Raises nothing, and may be called twice."""

@@ -37,6 +37,7 @@ from gestalt_space.index.engines.milvus_connections import (
 )
 from gestalt_space.index.engines.milvus_filter import expression, stored_ages, stored_sites
 from gestalt_space.index.engines.milvus_rows import POSITIONS, Entity, MilvusRows, ServerRows
+from gestalt_space.index.engines.owners import of_another_gallery
 from gestalt_space.types import Ids
 
 MOST_NUMBERS = 32_768
@@ -51,6 +52,7 @@ class _Record:
 
     space: str
     dim: int
+    gallery: str
     sequence: int = NOTHING
     epoch: int = 0
     unwiped: tuple[int, ...] = ()
@@ -66,12 +68,11 @@ class MilvusEngine:
         connection: MilvusConnection,
         rows: MilvusRows,
         collection: str,
-        space: str,
-        dim: int,
+        place: CollectionPlace,
     ) -> None:
-        self.tolerance = rounding(dim)
+        self.tolerance = rounding(place.dim)
         self._connection, self._rows, self._collection = connection, rows, collection
-        self._space, self._dim = space, dim
+        self._space, self._dim, self._gallery = place.space, place.dim, place.gallery
         self._is_checked = False
         self._loaded_by: Any = None
 
@@ -82,7 +83,9 @@ class MilvusEngine:
                 return None
             record = self._record(client)
             count = self._rows.count(client)
-        return EnginePosition(record.space, record.dim, record.sequence, record.epoch, count)
+        return EnginePosition(
+            record.space, record.dim, record.gallery, record.sequence, record.epoch, count
+        )
 
     def create(self) -> None:
         """Make the collection, and the one for the positions of all."""
@@ -99,7 +102,7 @@ class MilvusEngine:
                 )
             self._make_positions(client)
             # First, so that every collection has one.
-            self._keep(client, _Record(self._space, self._dim))
+            self._keep(client, _Record(self._space, self._dim, self._gallery))
             self._rows.create(client, self._collection, self._schema(client))
             self._connection.make_durable()
 
@@ -181,9 +184,11 @@ class MilvusEngine:
             np.array([hit["distance"] for hit in hits], dtype=np.float64),
         )
 
-    def drop(self) -> None:
+    def drop(self, *, of_any: bool = False) -> None:
         """Delete the collection. Its position means nothing without it."""
         with self._connection.asking() as client:
+            if not of_any and self._is_there(client):
+                self._check_own(self._record(client))
             self._is_checked = False
             self._rows.drop(client)
             self._connection.make_durable()
@@ -200,10 +205,11 @@ class MilvusEngine:
             self._connection.make_durable()
 
     def _checked(self, client: Any) -> _Record:
-        """What is known of the collection, which is there and of this space."""
+        """What is known of the collection, which is there and of this gallery and space."""
         if not self._is_there(client):
             raise EngineUnsuitable("Milvus has no collection of this gallery.", SYNC)
         record = self._record(client)
+        self._check_own(record)
         if (record.space, record.dim) != (self._space, self._dim):
             raise EngineUnsuitable(
                 f"The collection in Milvus has descriptors of {record.dim:,} numbers of space "
@@ -214,12 +220,17 @@ class MilvusEngine:
         self._is_checked = True
         return record
 
+    def _check_own(self, record: _Record) -> None:
+        if record.gallery != self._gallery:
+            raise of_another_gallery(self.name)
+
     def _is_there(self, client: Any) -> bool:
         self._is_checked = False
         return bool(client.has_collection(self._collection, timeout=self._connection.seconds))
 
     def _record(self, client: Any) -> _Record:
-        """What is kept of the collection, or that it follows nothing where nothing is."""
+        """What is kept of the collection; where nothing is, that it follows nothing, and is of no
+        gallery."""
         if self._loaded_by is not client:
             self._make_positions(client)
             for name in (POSITIONS, self._collection):
@@ -239,7 +250,7 @@ class MilvusEngine:
             "fields"
         ]
         (vector,) = (one for one in fields if one["name"] == "vector")
-        return _Record(self._space, int(vector["params"]["dim"]))
+        return _Record(self._space, int(vector["params"]["dim"]), gallery="")
 
     def _keep(self, client: Any, record: _Record) -> None:
         row = {
@@ -287,10 +298,10 @@ def open_milvus(place: CollectionPlace, wait: float = 30.0) -> MilvusEngine:
     if is_server(place.address):
         server = MilvusServer(place.address, wait)
         rows: MilvusRows = ServerRows(collection, place.dim, wait)
-        return MilvusEngine(server, rows, collection, place.space, place.dim)
+        return MilvusEngine(server, rows, collection, place)
     folder = LiteFolder(Path(place.address), wait)
     rows = LiteRows(collection, place.dim, folder.server)
-    return MilvusEngine(folder, rows, collection, place.space, place.dim)
+    return MilvusEngine(folder, rows, collection, place)
 
 
 def _entities(rows: EngineRows) -> list[Entity]:

@@ -35,6 +35,7 @@ from gestalt_space.index.engines.contract import (
     EnginePosition,
     EngineRows,
 )
+from gestalt_space.index.engines.owners import of_another_gallery
 from gestalt_space.index.engines.pgvector_errors import NO_TABLE, SYNC, mapped_errors
 from gestalt_space.index.engines.pgvector_filter import conditions
 from gestalt_space.index.engines.pgvector_schema import (
@@ -82,7 +83,7 @@ class PgvectorEngine:
     tolerance = 2e-3
 
     def __init__(self, place: CollectionPlace) -> None:
-        self._space, self._dim = place.space, place.dim
+        self._space, self._dim, self._gallery = place.space, place.dim, place.gallery
         self._parts = _parts_of(place.dim)
         self._engine = _engine_of(place.address)
         self._table = f"rows_{place.space[:16]}"
@@ -104,7 +105,8 @@ class PgvectorEngine:
             set_path(connection, schema)
             connection.exec_driver_sql(
                 "CREATE TABLE IF NOT EXISTS collection (space text PRIMARY KEY, dim int NOT NULL, "
-                "sequence bigint NOT NULL, epoch bigint NOT NULL, rows bigint NOT NULL)"
+                "gallery text NOT NULL, sequence bigint NOT NULL, epoch bigint NOT NULL, "
+                "rows bigint NOT NULL)"
             )
             if self._position(connection) is not None:
                 self._check(connection)
@@ -117,8 +119,8 @@ class PgvectorEngine:
             connection.exec_driver_sql(f"CREATE INDEX ON {self._table} (patient)")
             connection.exec_driver_sql(f"CREATE INDEX ON {self._table} (id) WHERE fresh")
             connection.exec_driver_sql(
-                "INSERT INTO collection VALUES (%s, %s, %s, 0, 0)",
-                (self._space, self._dim, NOTHING),
+                "INSERT INTO collection VALUES (%s, %s, %s, %s, 0, 0)",
+                (self._space, self._dim, self._gallery, NOTHING),
             )
 
     def add(self, rows: EngineRows) -> None:
@@ -203,13 +205,16 @@ class PgvectorEngine:
             np.array([similarity for _, similarity in best], dtype=np.float64),
         )
 
-    def drop(self) -> None:
+    def drop(self, *, of_any: bool = False) -> None:
         """Delete the collection."""
         with mapped_errors(), self._engine.begin() as connection:
             schema = self._own_schema(connection)
             if not is_there(connection, f"{schema}.collection"):
                 return
             set_path(connection, schema)
+            position = self._position(connection)
+            if position is not None and not of_any:
+                self._check_own(position)
             connection.exec_driver_sql(f"DROP TABLE IF EXISTS {self._table}")
             connection.exec_driver_sql("DELETE FROM collection WHERE space = %s", (self._space,))
 
@@ -302,7 +307,8 @@ class PgvectorEngine:
 
     def _position(self, connection: sa.Connection) -> EnginePosition | None:
         row = connection.exec_driver_sql(
-            "SELECT dim, sequence, epoch, rows FROM collection WHERE space = %s", (self._space,)
+            "SELECT dim, gallery, sequence, epoch, rows FROM collection WHERE space = %s",
+            (self._space,),
         ).first()
         return None if row is None else EnginePosition(self._space, *tuple(row))
 
@@ -312,7 +318,7 @@ class PgvectorEngine:
 
     def _check(self, connection: sa.Connection) -> str:
         """The schema of the collection, in force. Raises `EngineUnsuitable` where it is not there,
-        or of another dimension."""
+        or of another gallery or dimension."""
         schema = self._own_schema(connection)
         there = is_there(connection, f"{schema}.collection")
         if there:
@@ -320,6 +326,7 @@ class PgvectorEngine:
         position = self._position(connection) if there else None
         if position is None:
             raise EngineUnsuitable(NO_TABLE, SYNC)
+        self._check_own(position)
         if position.dim != self._dim:
             raise EngineUnsuitable(
                 f"The descriptors in pgvector have {position.dim:,} numbers, those of this space "
@@ -327,6 +334,10 @@ class PgvectorEngine:
                 "Run `gestalt index engine remove pgvector`, and add it again.",
             )
         return schema
+
+    def _check_own(self, position: EnginePosition) -> None:
+        if position.gallery != self._gallery:
+            raise of_another_gallery(self.name)
 
     def _own_schema(self, connection: sa.Connection) -> str:
         if self._schema is None:

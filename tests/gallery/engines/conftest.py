@@ -20,6 +20,7 @@ from gestalt_space.index.engines.pgvector import PgvectorEngine
 from gestalt_space.index.engines.registry import OPENERS
 from gestalt_space.match import question
 from gestalt_space.match.question import Question
+from gestalt_space.store.gallery_id import gallery_id
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import make_home, open_gallery
@@ -29,6 +30,11 @@ from tests.many import fill_gallery
 from tests.servers import Databases
 
 PHOTOS, DISORDERS, MEASURED = 300, 40, 20
+
+
+def gallery_of(gallery: Gallery) -> str:
+    with gallery.database.reading() as session:
+        return gallery_id(session)
 
 
 class Switched:
@@ -95,7 +101,9 @@ class Searched:
         space = gallery.space.stored
         assert space is not None
         address = gallery.database.engine.url.render_as_string(hide_password=False)
-        engine = self.opener(CollectionPlace(address, space.fingerprint, space.dim))
+        engine = self.opener(
+            CollectionPlace(address, space.fingerprint, space.dim, gallery_of(gallery))
+        )
         try:
             yield engine
         finally:
@@ -130,7 +138,9 @@ def engine(
         lite = str(tmp_path / "home" / "milvus")
         return name, lambda place: open_milvus(replace(place, address=lite))
     server = ReferenceServer()
-    return name, lambda place: ReferenceEngine(server, place.space, place.space, place.dim)
+    return name, lambda place: ReferenceEngine(
+        server, place.space, place.space, place.dim, place.gallery
+    )
 
 
 @pytest.fixture

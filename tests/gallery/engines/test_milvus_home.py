@@ -9,14 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
-from gestalt_space.errors import UsageError
+from gestalt_space.errors import EngineUnsuitable, UsageError
+from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.gallery.engines import measuring
 from gestalt_space.gallery.engines.recorded import read_engines, write_engines
 from gestalt_space.gallery.erasure.places import places_of
 from gestalt_space.home import Gallery
 from gestalt_space.index.engines.contract import CollectionPlace
 from gestalt_space.match.question import Question
+from gestalt_space.settings import load_settings
+from gestalt_space.store import tables as t
+from gestalt_space.store.gallery_id import renew_gallery_id
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.galleries import add, make_home, open_gallery, row
@@ -80,6 +85,103 @@ def test_what_is_erased_is_in_no_file_of_milvus(
         assert all(files_with(home / "milvus", vector.tobytes()) for vector in left)
         match = gallery.match_patient("P1", Question(index="milvus", by="patient"))
         assert {line.patient for line in match.lines} == {"P2", "P3"}
+
+
+@pytest.fixture
+def other(home: Path, tmp_path: Path, tiny_store: ModelStore, rng: np.random.Generator):
+    """Another gallery with as many photos, as many patients and as many changes."""
+    other = make_home(tmp_path / "other", tiny_store)
+    with open_gallery(other) as gallery:
+        fill_gallery(gallery, np.arange(PHOTOS) // 2, made.unit(rng, PHOTOS, 16), 10)
+        with gallery.database.writing() as session:
+            renew_gallery_id(session)  # databases of the tests are copies of one
+        yield gallery
+
+
+def check_whole(gallery: Gallery) -> None:
+    (state,) = gallery.engines()
+    assert state.error is None
+    assert state.position is not None
+    assert (state.position.rows, state.newer) == (PHOTOS, 0)
+    asked = [Question(index=index, by="patient") for index in ("milvus", "exact")]
+    found, exact = (gallery.match_patient("P000001", one) for one in asked)
+    assert found.lines == exact.lines
+
+
+def test_two_galleries_with_as_many_photos_are_told_apart(
+    gallery: Gallery, other: Gallery, tmp_path: Path
+):
+    place = str(tmp_path / "shared")
+    gallery.add_engine("milvus", address=place)
+    with pytest.raises(EngineUnsuitable, match="another gallery") as error:
+        other.add_engine("milvus", address=place)
+    assert "--address" in error.value.hint
+    assert "--anew" in error.value.hint
+    assert other.engines() == []
+    check_whole(gallery)
+
+    # A home whose file says so all the same neither uses, fills nor deletes it.
+    copied = other.settings.engines_file
+    copied.write_bytes(gallery.settings.engines_file.read_bytes())
+    (listed,) = other.engines()
+    assert isinstance(listed.error, EngineUnsuitable)
+    assert listed.position is None
+    for ask in (
+        lambda: other.view(Question(index="milvus")),
+        lambda: other.sync_engine("milvus"),
+        lambda: other.remove_engine("milvus"),
+    ):
+        with pytest.raises(EngineUnsuitable, match="another gallery"):
+            ask()
+    other.remove(patients=["P000003"])
+    check_whole(gallery)
+    with pytest.raises(EngineUnsuitable) as error:
+        other.remove_engine("milvus")
+    assert "--forget" in error.value.hint
+    other.remove_engine("milvus", forget=True)
+    check_whole(gallery)
+
+
+def test_a_restored_backup_takes_the_collection_over_only_when_told(
+    gallery: Gallery, tmp_path: Path, tiny_store: ModelStore
+):
+    place = str(tmp_path / "shared")
+    gallery.add_engine("milvus", address=place)
+    gallery.back_up(tmp_path / "backup")
+    home = make_home(tmp_path / "restored", tiny_store)
+    restore(tmp_path / "backup", load_settings(home))
+    with open_gallery(home) as restored:
+        with pytest.raises(EngineUnsuitable, match="another gallery") as error:
+            restored.add_engine("milvus", address=place)
+        assert "restored from its backup" in error.value.hint
+        check_whole(gallery)
+        restored.add_engine("milvus", address=place, anew=True)
+        check_whole(restored)
+        (listed,) = gallery.engines()
+        assert isinstance(listed.error, EngineUnsuitable)
+        with pytest.raises(EngineUnsuitable, match="another gallery"):
+            gallery.view(Question(index="milvus"))
+        # Nothing of the first gallery is there any more: its removals need not wait for it.
+        gallery.remove(patients=["P000003"])
+        check_whole(restored)
+        gallery.sync_engine("milvus", anew=True)
+        (state,) = gallery.engines()
+        assert state.position is not None
+        assert state.position.rows == PHOTOS - 2
+        assert isinstance(restored.engines()[0].error, EngineUnsuitable)
+
+
+def test_a_dropped_space_does_not_delete_the_collection_of_another_gallery(
+    gallery: Gallery, other: Gallery, tmp_path: Path
+):
+    place = str(tmp_path / "shared")
+    gallery.add_engine("milvus", address=place)
+    other.settings.engines_file.write_bytes(gallery.settings.engines_file.read_bytes())
+    with other.database.writing() as session:
+        session.execute(sa.update(t.Space).values(fingerprint="ef" * 32))
+    other._engines.take_out()
+    assert other.engines() == []
+    check_whole(gallery)
 
 
 def test_an_erasure_also_searches_a_folder_elsewhere_and_says_that_it_cannot_search_a_server(

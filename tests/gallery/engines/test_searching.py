@@ -214,8 +214,14 @@ def test_one_that_was_emptied_is_not_used(searched: Searched, gallery: Gallery):
     gallery.add_engine(searched.name)
     with searched.collection(gallery) as engine:
         engine.drop()
-        with pytest.raises(EngineUnsuitable, match="not filled"):
+        with pytest.raises(EngineUnsuitable, match="another home of this gallery removed") as error:
             gallery.view(searched.question())
+        assert f"engine sync {searched.name}" in error.value.hint
+        assert f"engine remove {searched.name}" in error.value.hint
+        (listed,) = gallery.engines()
+        assert listed.error is not None
+        assert listed.error.message == error.value.message
+        assert (listed.position, listed.newer) == (None, PHOTOS)
         engine.create()
         with pytest.raises(EngineUnsuitable, match=r"not filled .* to the end"):
             gallery.view(searched.question())
@@ -274,4 +280,6 @@ def test_doctor_says_how_far_an_engine_is(searched: Searched, gallery: Gallery, 
     assert "lacks 1 newer photo" in found()[subject].detail
     with searched.collection(gallery) as engine:
         engine.drop()
+        assert "another home of this gallery removed them" in found()[subject].detail
+        engine.create()
     assert (found()[subject].state, found()[subject].detail) == ("fail", "not filled to the end")

@@ -24,30 +24,30 @@ from milvus_lite.adapter.grpc.server import run_server
 run_server(sys.argv[1], "127.0.0.1", int(sys.argv[2]))
 """
 SPACE, OTHER_SPACE = "ab" * 32, "cd" * 32
+GALLERY, OTHER_GALLERY = "gallery 1", "gallery 2"
 DIM = 16
 
 
 @dataclass(frozen=True)
 class EngineBench:
-    """Opens the same collection, as many times as one likes: `open(space, dim)`. `close_each`: only
+    """Opens the same collection, as many times as one likes: `open(space, dim, gallery)`.
+    `close_each`: only
     one may be open at a time."""
 
-    open: Callable[[str, int], VectorEngine]
+    open: Callable[[str, int, str], VectorEngine]
     close_each: bool = False
 
 
 @contextmanager
 def reference_bench(folder: Path) -> Iterator[EngineBench]:
     server = ReferenceServer()
-    yield EngineBench(lambda space, dim: ReferenceEngine(server, str(folder), space, dim))
+    yield EngineBench(lambda *given: ReferenceEngine(server, str(folder), *given))
 
 
 @contextmanager
 def pgvector_bench(folder: Path) -> Iterator[EngineBench]:
     with vector_server() as server:
-        yield EngineBench(
-            lambda space, dim: PgvectorEngine(CollectionPlace(server.address, space, dim))
-        )
+        yield EngineBench(lambda *given: PgvectorEngine(CollectionPlace(server.address, *given)))
 
 
 @contextmanager
@@ -66,13 +66,13 @@ def vector_server() -> Iterator[Server]:
 @contextmanager
 def lite_bench(folder: Path) -> Iterator[EngineBench]:
     pytest.importorskip("milvus_lite")
-    yield EngineBench(lambda space, dim: open_milvus(CollectionPlace(str(folder), space, dim)))
+    yield EngineBench(lambda *given: open_milvus(CollectionPlace(str(folder), *given)))
 
 
 @contextmanager
 def milvus_bench(folder: Path) -> Iterator[EngineBench]:
     with milvus_server(folder) as address:
-        yield EngineBench(lambda space, dim: open_milvus(CollectionPlace(address, space, dim)))
+        yield EngineBench(lambda *given: open_milvus(CollectionPlace(address, *given)))
 
 
 @contextmanager

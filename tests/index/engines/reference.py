@@ -49,8 +49,11 @@ class ReferenceEngine:
     name = "reference"
     tolerance = 1e-5
 
-    def __init__(self, server: ReferenceServer, place: str, space: str, dim: int) -> None:
+    def __init__(
+        self, server: ReferenceServer, place: str, space: str, dim: int, gallery: str
+    ) -> None:
         self._server, self._place, self._space, self._dim = server, place, space, dim
+        self._gallery = gallery
 
     def position(self) -> EnginePosition | None:
         self._check_here()
@@ -62,7 +65,7 @@ class ReferenceEngine:
         if self._place in self._server.collections:
             self._collection()
             return
-        position = EnginePosition(self._space, self._dim, NOTHING, 0, 0)
+        position = EnginePosition(self._space, self._dim, self._gallery, NOTHING, 0, 0)
         self._server.collections[self._place] = Collection(position)
 
     def add(self, rows: EngineRows) -> None:
@@ -109,8 +112,11 @@ class ReferenceEngine:
             np.array([similarity for similarity, _ in best], dtype=np.float64),
         )
 
-    def drop(self) -> None:
+    def drop(self, *, of_any: bool = False) -> None:
         self._check_here()
+        found = self._server.collections.get(self._place)
+        if found is not None and not of_any:
+            self._check_own(found)
         self._server.collections.pop(self._place, None)
 
     def close(self) -> None:
@@ -120,11 +126,16 @@ class ReferenceEngine:
         if self._server.is_away:
             raise EngineAway("The reference engine does not answer.", "Start it.")
 
+    def _check_own(self, found: Collection) -> None:
+        if found.position.gallery != self._gallery:
+            raise EngineUnsuitable("The collection is of another gallery.", "Use another one.")
+
     def _collection(self) -> Collection:
         self._check_here()
         found = self._server.collections.get(self._place)
         if found is None:
             raise EngineUnsuitable("The reference engine has no such collection.", "Fill it.")
+        self._check_own(found)
         if (found.position.space, found.position.dim) != (self._space, self._dim):
             raise EngineUnsuitable("The collection is of another space.", "Use another one.")
         return found

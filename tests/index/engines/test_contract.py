@@ -19,7 +19,15 @@ from gestalt_space.index.engines.contract import (
 )
 from gestalt_space.types import Ids
 from tests import made
-from tests.index.engines.opened import BENCHES, DIM, OTHER_SPACE, SPACE, EngineBench
+from tests.index.engines.opened import (
+    BENCHES,
+    DIM,
+    GALLERY,
+    OTHER_GALLERY,
+    OTHER_SPACE,
+    SPACE,
+    EngineBench,
+)
 
 Open = Callable[..., VectorEngine]
 
@@ -35,17 +43,17 @@ def opened(bench: EngineBench) -> Iterator[Open]:
     """Opens the collection again; it is dropped at the end."""
     with ExitStack() as stack:
 
-        def open_one(space: str = SPACE, dim: int = DIM) -> VectorEngine:
+        def open_one(space: str = SPACE, dim: int = DIM, gallery: str = GALLERY) -> VectorEngine:
             if bench.close_each:
                 stack.close()
-            engine = bench.open(space, dim)
+            engine = bench.open(space, dim, gallery)
             stack.callback(engine.close)
             return engine
 
         yield open_one
         stack.close()
-        last = bench.open(SPACE, DIM)
-        last.drop()
+        last = bench.open(SPACE, DIM, GALLERY)
+        last.drop(of_any=True)
         last.close()
 
 
@@ -102,7 +110,7 @@ def test_where_nothing_was_made_there_is_no_position(opened: Open):
 def test_a_new_collection_knows_nothing(opened: Open):
     engine = opened()
     engine.create()
-    assert engine.position() == EnginePosition(SPACE, DIM, NOTHING, 0, 0)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, NOTHING, 0, 0)
     assert engine.ids().tolist() == []
     assert engine.nearest(np.eye(DIM, dtype=np.float32)[0], 5).ids.tolist() == []
 
@@ -110,7 +118,7 @@ def test_a_new_collection_knows_nothing(opened: Open):
 def test_what_is_settled_is_known_to_whoever_opens_it_next(opened: Open, rows: EngineRows):
     filled(opened, rows, sequence=321, epoch=4)
     other = opened()
-    assert other.position() == EnginePosition(SPACE, DIM, 321, 4, 200)
+    assert other.position() == EnginePosition(SPACE, DIM, GALLERY, 321, 4, 200)
     assert other.ids().tolist() == rows.ids.tolist()
 
 
@@ -118,7 +126,7 @@ def test_to_make_it_again_changes_nothing(opened: Open, rows: EngineRows):
     filled(opened, rows)
     engine = opened()
     engine.create()
-    assert engine.position() == EnginePosition(SPACE, DIM, 200, 0, 200)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 200, 0, 200)
 
 
 def test_rows_may_be_found_before_it_is_settled_and_the_position_stays(
@@ -220,7 +228,7 @@ def test_what_is_removed_is_found_by_nobody(opened: Open, rows: EngineRows):
     other = opened()
     assert not found(other, rows.vectors[16], 500, EngineFilter()) & {1, 17, 200}
     assert other.ids().tolist() == sorted({*range(1, 201)} - {1, 17, 200})
-    assert other.position() == EnginePosition(SPACE, DIM, 203, 1, 197)
+    assert other.position() == EnginePosition(SPACE, DIM, GALLERY, 203, 1, 197)
 
 
 def test_what_is_removed_stays_removed_after_a_wipe_and_the_rest_is_found(
@@ -266,7 +274,7 @@ def test_a_fill_that_was_stopped_is_resumed_by_what_is_there(opened: Open, rows:
     have = engine.ids()
     engine.add(part(rows, np.flatnonzero(~np.isin(rows.ids, have))))
     engine.settle(200, 0)
-    assert engine.position() == EnginePosition(SPACE, DIM, 200, 0, 200)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 200, 0, 200)
 
 
 @pytest.mark.parametrize(("space", "dim"), [(OTHER_SPACE, DIM), (SPACE, 2 * DIM)])
@@ -292,6 +300,35 @@ def test_a_collection_of_another_space_or_dimension_is_not_used(
     assert opened().ids().tolist() == rows.ids.tolist()
 
 
+def test_a_collection_of_another_gallery_is_not_used_filled_or_deleted(
+    opened: Open, rows: EngineRows
+):
+    filled(opened, rows)
+    other = opened(gallery=OTHER_GALLERY)
+    position = other.position()
+    assert position == EnginePosition(SPACE, DIM, GALLERY, 200, 0, 200)
+    for ask in (
+        other.create,
+        other.ids,
+        lambda: other.add(rows),
+        lambda: other.nearest(rows.vectors[0], 5),
+        lambda: other.correct(np.array([1]), np.array([2.0]), np.array([0])),
+        lambda: other.settle(1, 1),
+        lambda: other.remove(np.array([1])),
+        other.wipe,
+        other.drop,
+    ):
+        with pytest.raises(EngineUnsuitable, match="another gallery") as error:
+            ask()
+        assert error.value.hint
+    assert opened().ids().tolist() == rows.ids.tolist()
+    other.drop(of_any=True)
+    other.create()
+    assert other.position() == EnginePosition(SPACE, DIM, OTHER_GALLERY, NOTHING, 0, 0)
+    with pytest.raises(EngineUnsuitable, match="another gallery"):
+        opened().nearest(rows.vectors[0], 5)
+
+
 def test_without_a_collection_nothing_can_be_asked(opened: Open, rows: EngineRows):
     engine = opened()
     for ask in (
@@ -311,7 +348,7 @@ def test_what_is_dropped_is_gone_and_may_be_made_anew(opened: Open, rows: Engine
     assert engine.position() is None
     engine.drop()
     engine.create()
-    assert engine.position() == EnginePosition(SPACE, DIM, NOTHING, 0, 0)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, NOTHING, 0, 0)
 
 
 def test_threads_search_together(opened: Open, rows: EngineRows):

@@ -24,7 +24,7 @@ from gestalt_space.index.engines import lite_rows, lite_server, milvus_connectio
 from gestalt_space.index.engines.contract import NOTHING, CollectionPlace, EnginePosition
 from gestalt_space.index.engines.milvus import MOST_NUMBERS, MilvusEngine, open_milvus
 from gestalt_space.index.engines.milvus_rows import POSITIONS
-from tests.index.engines.opened import DIM, SPACE, milvus_server
+from tests.index.engines.opened import DIM, GALLERY, SPACE, milvus_server
 from tests.index.engines.test_contract import part, some_rows
 
 pytest.importorskip("milvus_lite")
@@ -38,7 +38,7 @@ import sys, time
 import numpy as np
 from gestalt_space.index.engines.contract import CollectionPlace, EngineRows
 from gestalt_space.index.engines.milvus import open_milvus
-engine = open_milvus(CollectionPlace(sys.argv[1], sys.argv[2], 16))
+engine = open_milvus(CollectionPlace(sys.argv[1], sys.argv[2], 16, sys.argv[3]))
 engine.create()
 ids = np.arange(1, 17)
 engine.add(EngineRows(ids, ids, np.zeros(16), ids, np.eye(16, dtype=np.float32)))
@@ -62,7 +62,7 @@ def opened(folder: Path) -> Iterator[Open]:
     engines = []
 
     def open_one(place: Path | str = folder, dim: int = DIM, wait: float = 10.0) -> MilvusEngine:
-        engines.append(open_milvus(CollectionPlace(str(place), SPACE, dim), wait))
+        engines.append(open_milvus(CollectionPlace(str(place), SPACE, dim, GALLERY), wait))
         return engines[-1]
 
     yield open_one
@@ -81,7 +81,7 @@ def short_lived() -> Iterator[dict[str, str]]:
 def other_process(folder: Path, short_lived: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     """One that has 32 rows in the folder, of which it has settled 16, and keeps it open."""
     process = subprocess.Popen(
-        [sys.executable, "-c", FILL, str(folder), SPACE],
+        [sys.executable, "-c", FILL, str(folder), SPACE, GALLERY],
         env=short_lived,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
@@ -132,7 +132,7 @@ def test_after_a_wipe_no_file_has_what_was_removed(
     engine.close()
     engine = opened()
     assert engine.ids().tolist() == left.tolist()
-    assert engine.position() == EnginePosition(SPACE, DIM, 101, 1, 96)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 101, 1, 96)
     hits = engine.nearest(rows.vectors[40], 200)
     assert sorted(hits.ids.tolist()) == left.tolist()
     assert not any(files_with(folder, rows.vectors[key - 1]) for key in gone)
@@ -170,7 +170,7 @@ def test_a_wipe_that_was_stopped_is_done_again(
     engine.wipe()
     assert not files_with(folder, rows.vectors[4])
     assert engine.ids().tolist() == left
-    assert engine.position() == EnginePosition(SPACE, DIM, 100, 1, 99)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 100, 1, 99)
 
 
 def test_a_wipe_writes_only_what_was_noted(
@@ -197,7 +197,7 @@ def test_what_was_added_is_there_after_a_process_is_killed(
     other_process.send_signal(signal.SIGKILL)
     other_process.wait()
     engine = opened()
-    assert engine.position() == EnginePosition(SPACE, DIM, 16, 0, 32)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 16, 0, 32)
     assert engine.ids().tolist() == [*range(1, 33)]
     assert engine.nearest(-np.eye(DIM, dtype=np.float32)[3], 1).ids.tolist() == [20]
 
@@ -212,7 +212,7 @@ def test_one_process_has_a_folder_at_a_time(
         assert str(folder) in error.value.message
         assert "Milvus server" in error.value.hint
     other_process.communicate("", timeout=20)
-    assert engine.position() == EnginePosition(SPACE, DIM, 16, 0, 32)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 16, 0, 32)
 
 
 def test_whoever_waits_gets_the_folder_when_it_is_free(
@@ -223,7 +223,7 @@ def test_whoever_waits_gets_the_folder_when_it_is_free(
     ending.start()
     position = engine.position()
     ending.join()
-    assert position == EnginePosition(SPACE, DIM, 16, 0, 32)
+    assert position == EnginePosition(SPACE, DIM, GALLERY, 16, 0, 32)
 
 
 def test_whoever_forgets_to_close_it_loses_nothing(
@@ -236,7 +236,7 @@ def test_whoever_forgets_to_close_it_loses_nothing(
     other_process.wait()
     forgetful = FILL.replace("sys.stdin.read()", "raise SystemExit(3)")
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", forgetful, str(folder), SPACE],
+        [sys.executable, "-W", "error", "-c", forgetful, str(folder), SPACE, GALLERY],
         env=short_lived,
         timeout=60,
         capture_output=True,
@@ -244,7 +244,7 @@ def test_whoever_forgets_to_close_it_loses_nothing(
         check=False,
     )
     assert (done.returncode, done.stderr) == (3, "")
-    assert opened().position() == EnginePosition(SPACE, DIM, 16, 0, 32)
+    assert opened().position() == EnginePosition(SPACE, DIM, GALLERY, 16, 0, 32)
 
 
 def test_nobody_else_can_ask_it_and_nothing_is_left(
@@ -318,7 +318,7 @@ def test_a_full_disk_loses_nothing(
     engine.settle(100, 0)
     engine.close()
     engine = opened()
-    assert engine.position() == EnginePosition(SPACE, DIM, 100, 0, 100)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 100, 0, 100)
 
 
 def broken(path: Path, count: int = 40) -> None:
@@ -346,11 +346,11 @@ def test_a_damaged_folder_is_told_and_can_be_filled_again(
         engine.nearest(rows.vectors[0], 5)
     assert str(folder) in error.value.message
     assert error.value.hint
-    engine.drop()
+    engine.drop(of_any=True)
     assert engine.position() is None
     engine.create()
     engine.add(rows)
-    assert engine.position() == EnginePosition(SPACE, DIM, NOTHING, 0, 100)
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, NOTHING, 0, 100)
 
 
 def test_a_log_that_is_cut_off_is_seen_by_the_number_of_rows(
@@ -367,7 +367,7 @@ def test_a_log_that_is_cut_off_is_seen_by_the_number_of_rows(
 
 
 @pytest.mark.parametrize("text", ["", "no record", '{"space": "other", "rows": 1}', "[]"])
-def test_where_no_position_can_be_read_it_follows_nothing(
+def test_where_no_position_can_be_read_it_follows_nothing_and_is_of_no_gallery(
     opened: Open, rng: np.random.Generator, text: str
 ):
     engine = opened()
@@ -380,9 +380,13 @@ def test_where_no_position_can_be_read_it_follows_nothing(
             client.upsert(POSITIONS, [{**found[0], "record": text}])
         else:
             client.delete(POSITIONS, ids=[found[0]["collection"]])
-    assert engine.position() == EnginePosition(SPACE, DIM, NOTHING, 0, 100)
-    engine.settle(101, 2)
-    assert engine.position() == EnginePosition(SPACE, DIM, 101, 2, 100)
+    assert engine.position() == EnginePosition(SPACE, DIM, "", NOTHING, 0, 100)
+    with pytest.raises(EngineUnsuitable, match="another gallery") as error:
+        engine.settle(101, 2)
+    assert "--anew" in error.value.hint
+    engine.drop(of_any=True)
+    engine.create()
+    assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, NOTHING, 0, 0)
 
 
 def test_more_numbers_than_milvus_keeps_are_refused(opened: Open):
@@ -478,4 +482,4 @@ def test_a_server_that_goes_away_and_comes_back(
             ask()
     with milvus_server(folder, int(address.rpartition(":")[2])):
         assert engine.nearest(rows.vectors[3], 1).ids.tolist() == [4]
-        assert engine.position() == EnginePosition(SPACE, DIM, 100, 0, 100)
+        assert engine.position() == EnginePosition(SPACE, DIM, GALLERY, 100, 0, 100)

@@ -14,7 +14,7 @@ from gestalt_space.index.engines.contract import CollectionPlace, EngineFilter
 from gestalt_space.index.engines.pgvector import PgvectorEngine
 from gestalt_space.index.engines.registry import open_engine, parse_engine
 from tests.databases import admin
-from tests.index.engines.opened import DIM, OTHER_SPACE, SPACE, vector_server
+from tests.index.engines.opened import DIM, GALLERY, OTHER_SPACE, SPACE, vector_server
 from tests.index.engines.test_contract import some_rows
 from tests.servers import Server, find_packaged, find_programs
 
@@ -44,7 +44,7 @@ def engine(address: str) -> Iterator[PgvectorEngine]:
 
 
 def opened(address: str, space: str = SPACE, dim: int = DIM) -> PgvectorEngine:
-    return PgvectorEngine(CollectionPlace(address, space, dim))
+    return PgvectorEngine(CollectionPlace(address, space, dim, GALLERY))
 
 
 def ask(address: str, statement: str) -> object:
@@ -70,7 +70,7 @@ def recall(engine: PgvectorEngine, rows, probes: np.ndarray) -> float:
 
 
 def test_it_is_opened_by_its_name(address: str):
-    place = CollectionPlace(address, SPACE, DIM)
+    place = CollectionPlace(address, SPACE, DIM, GALLERY)
     assert isinstance(open_engine(parse_engine("pgvector"), place), PgvectorEngine)
     with pytest.raises(UsageError, match="Unknown search engine"):
         parse_engine("elastic")
