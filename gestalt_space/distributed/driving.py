@@ -31,10 +31,9 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
-from gestalt_space import __version__
 from gestalt_space.devices import cores
 from gestalt_space.distributed.folders import using
-from gestalt_space.distributed.hosting import Host
+from gestalt_space.distributed.hosting import Host, own_version
 from gestalt_space.distributed.resources import Node, Resources, machine_name, repeated_names
 
 START_TRIES = 3
@@ -154,7 +153,7 @@ class Driver:
             worker.actor.__ray_ready__.remote(), lambda done: self._placed(worker, done)
         )
         self._when_done(
-            worker.actor.start.remote(make_worker, __version__),
+            worker.actor.start.remote(make_worker, own_version()),
             lambda done: self._made(worker, done),
         )
 

@@ -10,11 +10,11 @@ import pickle
 import socket
 import traceback
 from collections.abc import Callable, Collection
+from importlib import metadata
 from typing import Any
 
 from threadpoolctl import threadpool_limits
 
-from gestalt_space import __version__
 from gestalt_space.devices import limit_cores
 from gestalt_space.distributed.resources import machine_name
 from gestalt_space.errors import ClusterError, GestaltError
@@ -26,6 +26,11 @@ _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OPENC
 
 _machine = ""
 """The name of this machine among those of the cluster; see `this_machine`."""
+
+
+def own_version() -> str:
+    """The version of gestalt-space on this machine."""
+    return metadata.version("gestalt-space")
 
 
 def this_machine() -> str:
@@ -54,9 +59,9 @@ class Host:
         `version`: of gestalt-space on the machine that asks; another one here is such an error.
         """
         try:
-            if version != __version__:
+            if version != own_version():
                 raise ClusterError(
-                    f"gestalt-space is {__version__} here, and {version} where the command runs.",
+                    f"gestalt-space is {own_version()} here, and {version} where the command runs.",
                     SAME_VERSIONS,
                 )
             self._work = pickle.loads(make_worker)()  # noqa: S301 - from our own driver

@@ -2,8 +2,7 @@ from __future__ import annotations
 
 import pickle
 
-from gestalt_space import __version__
-from gestalt_space.distributed.hosting import Host, this_machine
+from gestalt_space.distributed.hosting import Host, own_version, this_machine
 from gestalt_space.errors import ClusterError
 from tests.distributed import workers
 
@@ -19,7 +18,7 @@ def test_another_version_of_gestalt_space_is_refused():
     error = pickle.loads(refused)
     assert isinstance(error, ClusterError)
     assert error.message == (
-        f"On {this_machine()}: gestalt-space is {__version__} here, and 0.0.1 where the command "
+        f"On {this_machine()}: gestalt-space is {own_version()} here, and 0.0.1 where the command "
         "runs."
     )
     assert "Install the same versions" in error.hint
@@ -27,6 +26,6 @@ def test_another_version_of_gestalt_space_is_refused():
 
 def test_the_same_version_works():
     host = unmade()
-    assert host.start(pickle.dumps(workers.machine), __version__) is None
+    assert host.start(pickle.dumps(workers.machine), own_version()) is None
     name, result = host.run(pickle.dumps(None))
     assert pickle.loads(result) == (name, None)

@@ -127,7 +127,7 @@ def secretive() -> Callable[[int], Any]:
     """Gives for odd items what no other process can have."""
 
     def work(item: int) -> Any:
-        return open(os.devnull) if item % 2 else item  # noqa: SIM115
+        return Path(os.devnull).open() if item % 2 else item
 
     return work
 
