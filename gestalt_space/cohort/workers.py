@@ -8,7 +8,6 @@ does not depend on who does it.
 from __future__ import annotations
 
 import secrets
-import socket
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -21,6 +20,7 @@ import numpy as np
 from gestalt_space.atomic_files import replacing, unwritable
 from gestalt_space.devices import cores
 from gestalt_space.distributed.cluster import Cluster, open_cluster
+from gestalt_space.distributed.hosting import this_machine
 from gestalt_space.distributed.mapping import ordered_map
 from gestalt_space.distributed.resources import Resources
 from gestalt_space.errors import OutputError
@@ -53,7 +53,7 @@ def check_handed(source: Source) -> None:
     does not share its folder, or after the work that it was for has ended."""
     if isinstance(source, Path) and not source.exists():
         raise OutputError(
-            f"The machine {socket.gethostname()} does not see {display_name(source.parent)}.",
+            f"The machine {this_machine()} does not see {display_name(source.parent)}.",
             SHARED,
         )
 

@@ -8,7 +8,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from gestalt_space.distributed.driving import LOCAL
+from gestalt_space.distributed.folders import temporary_folder
 from gestalt_space.distributed.resources import Node
 from gestalt_space.errors import ClusterError, ClusterLost, UsageError
 
@@ -48,18 +48,25 @@ class Cluster:
 
     def send(self, *message: Any) -> None:
         """Send a message of `driving`. Raises `ClusterLost`."""
-        try:
+        with self._whole_messages():
             self._connection.send(message)
-        except OSError as error:
-            raise self._lost() from error
 
     def receive(self) -> tuple[Any, ...]:
         """The next message of `driving`. Raises `ClusterLost`."""
-        try:
+        with self._whole_messages():
             message: tuple[Any, ...] = self._connection.recv()
+        return message
+
+    @contextmanager
+    def _whole_messages(self) -> Iterator[None]:
+        try:
+            yield
         except (EOFError, OSError) as error:
             raise self._lost() from error
-        return message
+        except BaseException:
+            # Interrupted in the middle of a message: the next one would begin with its rest.
+            self._connection.close()
+            raise
 
     def _lost(self) -> ClusterLost:
         return ClusterLost(
@@ -81,7 +88,7 @@ def open_cluster(address: str | None = None, *, patience: float = PATIENCE) -> I
     check_address(address)
     _knock(address, patience)
     ours, theirs = Pipe()
-    with _folder() as folder, ours:
+    with temporary_folder() as folder, ours:
         with theirs:
             process = _start(theirs, address, patience, folder)
         try:
@@ -128,18 +135,11 @@ def _knock(address: str | None, patience: float) -> None:
         ) from error
 
 
-def _folder() -> tempfile.TemporaryDirectory[str]:
-    """A folder for logs, and for what a local Ray writes."""
-    # The path of a socket has at most 107 characters.
-    short = "/tmp" if Path("/tmp").is_dir() else None  # noqa: S108 - a folder of our own in it
-    return tempfile.TemporaryDirectory(prefix="gestalt-ray-", dir=short, ignore_cleanup_errors=True)
-
-
 def _start(
-    connection: Connection, address: str | None, patience: float, folder: str
+    connection: Connection, address: str | None, patience: float, folder: Path
 ) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-P", "-m", "gestalt_space.distributed.driving"]
-    command += [str(connection.fileno()), address or LOCAL, str(patience), folder]
+    command += [str(connection.fileno()), address or LOCAL, str(patience), str(folder)]
     told = {
         # Workers find what this process finds.
         "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
@@ -147,9 +147,14 @@ def _start(
         "RAY_gcs_rpc_server_reconnect_timeout_s": str(max(1, int(patience))),
     }
     if address is None:
-        # Ray listens on all of this machine's addresses: whoever has not the token is refused.
-        told |= {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": secrets.token_hex(32)}
-    with Path(folder, "driver.log").open("wb") as log:
+        told |= {
+            # Other users of this machine are refused.
+            "RAY_AUTH_MODE": "token",
+            "RAY_AUTH_TOKEN": secrets.token_hex(32),
+            # On Linux, too, Ray then listens on 127.0.0.1 alone.
+            "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
+        }
+    with (folder / "driver.log").open("wb") as log:
         return subprocess.Popen(  # noqa: S603 - our own module
             command,
             env={**os.environ, **told},

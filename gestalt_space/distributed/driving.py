@@ -27,12 +27,14 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any
 
 from gestalt_space.devices import cores
-from gestalt_space.distributed.hosting import Host
-from gestalt_space.distributed.resources import Node, Resources
+from gestalt_space.distributed.folders import using
+from gestalt_space.distributed.hosting import Host, own_version
+from gestalt_space.distributed.resources import Node, Resources, machine_name, repeated_names
 
 START_TRIES = 3
 """Workers in a row that may die before they are made."""
@@ -144,13 +146,15 @@ class Driver:
             max_task_retries=0,
             scheduling_strategy="SPREAD",
         )(Host)
-        worker = _Worker(kind.remote(resources.cpus, resources.gpus))
+        repeated = _repeated(_alive(self._ray))
+        worker = _Worker(kind.remote(resources.cpus, resources.gpus, repeated))
         self._workers.append(worker)
         self._when_done(
             worker.actor.__ray_ready__.remote(), lambda done: self._placed(worker, done)
         )
         self._when_done(
-            worker.actor.start.remote(make_worker), lambda done: self._made(worker, done)
+            worker.actor.start.remote(make_worker, own_version()),
+            lambda done: self._made(worker, done),
         )
 
     def _when_done(self, reference: Any, then: Callable[[Any], None]) -> None:
@@ -201,6 +205,8 @@ class Driver:
     def _bury(self, worker: _Worker, error: BaseException) -> None:
         """Another one takes the place of a dead worker, and its items, each alone."""
         self._workers.remove(worker)
+        # A failure of another kind must not leave it on its core.
+        self._ray.kill(worker.actor)
         why = _reason(error)
         if self._early_deaths >= START_TRIES:
             self._stop()
@@ -249,15 +255,26 @@ def _load(worker: _Worker) -> int:
 
 def nodes_of(ray: Any) -> list[Node]:
     """The machines that are there."""
+    alive = _alive(ray)
+    repeated = _repeated(alive)
     return [
         Node(
-            node["NodeManagerHostname"],
+            machine_name(node["NodeManagerHostname"], node["NodeManagerAddress"], repeated),
             int(node["Resources"].get("CPU", 0)),
             int(node["Resources"].get("GPU", 0)),
         )
-        for node in ray.nodes()
-        if node["Alive"]
+        for node in alive
     ]
+
+
+def _alive(ray: Any) -> list[dict[str, Any]]:
+    return [node for node in ray.nodes() if node["Alive"]]
+
+
+def _repeated(nodes: list[dict[str, Any]]) -> frozenset[str]:
+    return repeated_names(
+        (node["NodeManagerHostname"], node["NodeManagerAddress"]) for node in nodes
+    )
 
 
 def _reason(error: BaseException) -> str:
@@ -269,7 +286,7 @@ def _reason(error: BaseException) -> str:
     return (told or lines or [type(error).__name__])[-1]
 
 
-def _connect(ray: Any, address: str, folder: str) -> None:
+def _connect(ray: Any, address: str, folder: Path) -> None:
     quiet = {"log_to_driver": False, "logging_level": "error"}
     if address != LOCAL:
         ray.init(address=address, **quiet)
@@ -279,18 +296,28 @@ def _connect(ray: Any, address: str, folder: str) -> None:
         num_cpus=cores(),
         include_dashboard=False,
         object_store_memory=_STORE_BYTES,
-        # Its logs go with it.
-        _temp_dir=folder,
+        # Its logs go with it. Ray makes it writable for everybody, but the folder around it is not.
+        _temp_dir=str(folder / "ray"),
         **quiet,
     )
 
 
-def main(connection: Connection, address: str, patience: float, folder: str) -> None:
+def main(connection: Connection, address: str, patience: float, folder: Path) -> None:
     """Connect, say so, and serve."""
     # Whoever asks is interrupted, and closes the connection.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import ray
+    with using(folder, "driver"):
+        import ray
 
+        try:
+            _serve(ray, connection, address, patience, folder)
+        finally:
+            ray.shutdown()
+            # Whoever made it may have been killed.
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _serve(ray: Any, connection: Connection, address: str, patience: float, folder: Path) -> None:
     try:
         _connect(ray, address, folder)
     except Exception as error:  # noqa: BLE001 - Ray raises anything
@@ -298,10 +325,7 @@ def main(connection: Connection, address: str, patience: float, folder: str) -> 
         return
     connection.send(("ready", nodes_of(ray)))
     Driver(ray, connection, patience).run()
-    ray.shutdown()
-    # Whoever made it may have been killed.
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":
-    main(Connection(int(sys.argv[1])), sys.argv[2], float(sys.argv[3]), sys.argv[4])
+    main(Connection(int(sys.argv[1])), sys.argv[2], float(sys.argv[3]), Path(sys.argv[4]))

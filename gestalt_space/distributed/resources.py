@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A machine of a cluster: its name, and the cores and GPUs that it gives to the cluster."""
+    """A machine of a cluster: its name as `machine_name`, and the cores and GPUs that it gives to
+    the cluster."""
 
     name: str
     cpus: int
@@ -31,3 +33,14 @@ class Resources:
             )
             for node in nodes
         )
+
+
+def repeated_names(machines: Iterable[tuple[str, str]]) -> frozenset[str]:
+    """The names that several machines have, each given as host name and IP address."""
+    times = Counter(name for name, _ in set(machines))
+    return frozenset(name for name, count in times.items() if count > 1)
+
+
+def machine_name(name: str, ip: str, repeated: Collection[str]) -> str:
+    """What messages call a machine: its host name, and where that is `repeated` its IP address."""
+    return f"{name} ({ip})" if name in repeated else name

@@ -7,7 +7,6 @@ it would be known.
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +17,7 @@ from typing import Any, TypeVar
 
 from gestalt_space.devices import Device, Precision
 from gestalt_space.distributed.cluster import PATIENCE, open_cluster
+from gestalt_space.distributed.hosting import SAME_VERSIONS, this_machine
 from gestalt_space.distributed.mapping import TRIES, Workers, workers_of
 from gestalt_space.distributed.resources import Node, Resources
 from gestalt_space.encoders.registry import encoder_spec
@@ -130,7 +130,7 @@ class EncodingWorker:
     def __call__(self, task: _Task) -> _Done:
         """What became of the photos or crops."""
         found = self._describe(task) if isinstance(task, _Crops) else self._encode(task)
-        return _Done(found, self._made_by, socket.gethostname())
+        return _Done(found, self._made_by, this_machine())
 
     def _describe(self, task: _Crops) -> Described:
         return describe(self._pipeline.encoder, task.crops)
@@ -236,7 +236,7 @@ class ClusterEncoding:
             if done.made_by != self._made_by:
                 raise ClusterError(
                     f"{done.node} encodes in {done.made_by}, other machines in {self._made_by}.",
-                    "Install the same versions on all machines, then run the same command again.",
+                    SAME_VERSIONS,
                 )
             yield outcome.item, done
 

@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from tests.cli.conftest import Command
+from tests.object_stores import KEY
 from tests.pages.parsed import Page
 
 
@@ -136,3 +137,26 @@ def test_bad_input_is_a_clear_error(
     assert ran.code in (1, 2)
     assert ran.err.startswith("Error: ")
     assert not list(tmp_path.glob("m.*"))
+
+
+def test_a_composite_of_crops_in_a_folder_is_that_of_crops_in_the_database(
+    cohort: Path, gestalt: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    words = ("cohort", "composite", "--disorder", "ORPHA:199", "--plain")
+    assert gestalt(*words, "-o", tmp_path / "database.png").code == 0
+    monkeypatch.setenv("GESTALT_CROPS_KEY", KEY)
+    crops = tmp_path / "crops"
+    assert gestalt("index", "crops", "move", "--to", crops.as_uri()).code == 0
+    ran = gestalt(*words, "-o", tmp_path / "folder.png")
+    assert ran.code == 0, ran.err
+    assert (tmp_path / "folder.png").read_bytes() == (tmp_path / "database.png").read_bytes()
+    crops.rename(tmp_path / "elsewhere")
+    away = gestalt(*words, "-o", tmp_path / "away.png")
+    assert away.code == 1
+    assert str(crops) in away.err
+    assert not (tmp_path / "away.png").exists()
+    monkeypatch.delenv("GESTALT_CROPS_KEY")
+    (tmp_path / "elsewhere").rename(crops)
+    without_key = gestalt(*words, "-o", tmp_path / "away.png")
+    assert without_key.code != 0
+    assert "GESTALT_CROPS_KEY" in without_key.err

@@ -16,6 +16,7 @@ import torch
 
 from tests.cli.conftest import Command
 from tests.cli.patterns import fill, write_photos
+from tests.object_stores import KEY
 from tests.prepared import Prepared
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -80,6 +81,26 @@ def test_a_gallery_gives_a_model_that_fills_the_gallery(
     spaces = evaluated.document["spaces"]
     assert [one["name"] for one in spaces] == ["tiny", "own"]
     assert [one["counts"]["trained_on"] for one in spaces] == [0, 0]
+
+
+def test_crops_in_a_folder_give_the_model_of_crops_in_the_database(
+    filled: Path, tmp_path: Path, gestalt: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("train", "space", "--device", "cpu", "--quiet", *QUICK)
+    assert gestalt(*words, "-o", tmp_path / "database").code == 0
+    monkeypatch.setenv("GESTALT_CROPS_KEY", KEY)
+    crops = tmp_path / "crops"
+    assert gestalt("index", "crops", "move", "--to", crops.as_uri()).code == 0
+    done = gestalt(*words, "-o", tmp_path / "folder")
+    assert done.code == 0, done.err
+    here, there = (
+        (tmp_path / name / "model" / "encoder.onnx").read_bytes() for name in ("database", "folder")
+    )
+    assert here == there
+    crops.rename(tmp_path / "elsewhere")
+    away = gestalt(*words, "-o", tmp_path / "away")
+    assert away.code == 1
+    assert str(crops) in away.err
 
 
 def test_a_training_is_noted_before_it_has_a_model(

@@ -31,9 +31,9 @@ class RayNodes:
         )
         self.address: str = self._ask("head")
 
-    def add(self, cpus: int = 1, gpus: int = 0) -> int:
-        """Add a node; its number."""
-        number: int = self._ask("add", cpus, gpus)
+    def add(self, cpus: int = 1, gpus: int = 0, ip: str | None = None) -> int:
+        """Add a node, on an IP address of its own if one is given; its number."""
+        number: int = self._ask("add", cpus, gpus, {} if ip is None else {"node_ip_address": ip})
         return number
 
     def kill(self, number: int) -> None:
@@ -94,8 +94,8 @@ def serve(folder: str) -> None:
         match json.loads(line):
             case ["head"]:
                 answer: Any = cluster.address
-            case ["add", cpus, gpus]:
-                nodes.append(cluster.add_node(num_cpus=cpus, num_gpus=gpus, **small))
+            case ["add", cpus, gpus, options]:
+                nodes.append(cluster.add_node(num_cpus=cpus, num_gpus=gpus, **options, **small))
                 answer = len(nodes) - 1
             case ["kill", number]:
                 cluster.remove_node(nodes[number], allow_graceful=False)

@@ -116,6 +116,40 @@ def test_what_was_left_of_a_map_is_not_taken_for_the_next_one(local: Cluster):
     assert [one.value for one in found] == [0, 1, 2]
 
 
+def test_a_package_that_a_worker_lacks(local: Cluster):
+    with pytest.raises(ClusterError, match=r"lacks a package: .*'no_such_package'") as caught:
+        list(ordered_map(local, range(3), workers.without_package, ahead=2))
+    assert "Install the same versions on all machines" in caught.value.hint
+
+
+def test_a_result_that_cannot_travel_is_its_item_s_own_failure(local: Cluster):
+    found = list(ordered_map(local, range(5), workers.secretive, ahead=4))
+    assert [one.value for one in found] == [0, None, 2, None, 4]
+    assert "TypeError" in found[1].error.message
+
+
+def test_items_that_cannot_be_had_end_the_map_alone(local: Cluster):
+    def items():
+        yield from range(4)
+        raise OSError("The disk is gone.")
+
+    with pytest.raises(OSError, match="The disk is gone"):
+        list(ordered_map(local, items(), workers.doubling, ahead=3))
+    found = list(ordered_map(local, range(3), workers.doubling, ahead=2))
+    assert [one.value[0] for one in found] == [0, 2, 4]
+
+
+def test_a_consumer_that_fails_leaves_the_cluster_usable(local: Cluster):
+    def consume():
+        for _ in ordered_map(local, range(50), workers.doubling, ahead=8):
+            raise RuntimeError("No more.")
+
+    with pytest.raises(RuntimeError, match="No more"):
+        consume()
+    found = list(ordered_map(local, range(3), workers.doubling, ahead=2))
+    assert [one.value[0] for one in found] == [0, 2, 4]
+
+
 STRANGER = """
 import sys
 from ray._raylet import GcsClient

@@ -57,6 +57,20 @@ def test_workers_go_where_their_gpu_is(nodes: RayNodes):
     assert (told.value["gpus"], told.value["cores"]) == ("0", 2)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has all of 127.0.0.0/8")
+def test_equal_names_of_machines_are_told_apart(nodes: RayNodes):
+    extra = nodes.add(ip="127.0.0.77")
+    with open_cluster(nodes.address) as cluster:
+        names = {node.name for node in cluster.nodes}
+        found = list(ordered_map(cluster, range(60), workers.machine, ahead=12))
+    nodes.kill(extra)
+    host = socket.gethostname()
+    assert f"{host} (127.0.0.77)" in names
+    assert len(names) == 2
+    assert all(name.startswith(f"{host} (") for name in names)
+    assert {one.node for one in found} == {one.value for one in found} == names
+
+
 def test_no_machine_with_room_for_a_worker(nodes: RayNodes):
     needed = Resources(cpus=64, gpus=8)
     with open_cluster(nodes.address, patience=1) as cluster:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gestalt_space.devices import cores
+from gestalt_space.distributed.hosting import this_machine
 from gestalt_space.errors import ModelNotInstalled, PhotoDamaged
 
 
@@ -112,3 +113,30 @@ def gcs_address() -> Callable[[Any], str]:
         return address
 
     return work
+
+
+def without_package() -> Callable[[Any], Any]:
+    """Needs a package that this machine lacks."""
+    import no_such_package  # type: ignore[import-not-found]
+
+    work: Callable[[Any], Any] = no_such_package.work
+    return work
+
+
+def secretive() -> Callable[[int], Any]:
+    """Gives for odd items what no other process can have."""
+
+    def work(item: int) -> Any:
+        return Path(os.devnull).open() if item % 2 else item
+
+    return work
+
+
+def machine() -> Callable[[Any], str]:
+    """Tells what its machine is called."""
+    return _machine
+
+
+def _machine(item: Any) -> str:
+    time.sleep(0.05)
+    return this_machine()
