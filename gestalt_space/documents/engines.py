@@ -86,9 +86,9 @@ def engines_table(states: Iterable[EngineState]) -> Table:
         Column("space"),
         Column("photos", "integer"),
         Column("newer", "integer"),
-        Column("recall", "number"),
+        Column("recall", "number", title="recall@10"),
         Column("disorder_recall", "number", title="of disorders"),
-        Column("measured", "integer", title="measured on"),
+        Column("measured", "integer", title="probes"),
         Column("error"),
     )
     return Table(columns, [_row(one) for one in states])

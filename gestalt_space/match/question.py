@@ -66,9 +66,9 @@ class Question:
             raise UsageError(f"{self.sex!r} is not a sex.", "Give female, male, other or None.")
         if self.index != "exact" and self.aggregation != "nearest":
             raise UsageError(
-                f"The aggregation {self.aggregation} needs all photos, but the index {self.index} "
-                "misses some.",
-                "Leave out --index or --aggregation.",
+                f"The aggregation {self.aggregation} needs all photos of a disorder, and the index "
+                f"{self.index} finds only the photos nearest to the probe.",
+                "Leave out --index, or leave out --aggregation.",
             )
         if self.index in KINDS and self.among:
             raise UsageError(

@@ -26,7 +26,7 @@ from gestalt_space.errors import UsageError
         ({"among": ["sex=female"]}, "not a filter"),
         ({"without": "P1"}, "'P1' is not a list"),
         ({"without": (1,)}, "not a list"),
-        ({"index": "ivf", "aggregation": "vote"}, "misses some"),
+        ({"index": "ivf", "aggregation": "vote"}, "only the photos nearest"),
         ({"family": "F1", "with_family": True}, "cannot be combined"),
     ],
 )

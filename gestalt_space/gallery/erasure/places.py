@@ -47,7 +47,8 @@ def places_of(settings: Settings, database: Database) -> FilesToSearch:
     file = sqlite_file(database.engine.url)
     own: tuple[Path, ...] = ()
     if file is None:
-        passed.append("the database files: they are on the server")
+        with_engine = ", with the tables of pgvector" if _has_pgvector(settings) else ""
+        passed.append(f"the database files{with_engine}: they are on the server")
     else:
         own = tuple(
             path
@@ -73,6 +74,10 @@ def places_of(settings: Settings, database: Database) -> FilesToSearch:
         if path not in own and not any(path.is_relative_to(folder) for folder in ours)
     )
     return FilesToSearch(tuple(files), own, tuple(strangers), tuple(passed))
+
+
+def _has_pgvector(settings: Settings) -> bool:
+    return any(record.name == "pgvector" for record in read_engines(settings.engines_file))
 
 
 def _milvus_elsewhere(settings: Settings) -> Iterator[str]:

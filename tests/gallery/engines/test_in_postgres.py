@@ -11,6 +11,7 @@ import pytest
 from gestalt_space.errors import DatabaseError, ErasureUnfinished
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.gallery.engines import measuring
+from gestalt_space.gallery.erasure.places import places_of
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.settings import load_settings
@@ -52,6 +53,14 @@ def test_the_index_is_verified_and_the_tables_are_those_of_the_gallery(gallery: 
     assert not any(name.startswith(("rows_", "collection")) for name in tables["public"])
     # A second opening finds the same version, and nothing to upgrade.
     Database(address_of(gallery), create=False).close()
+
+
+def test_a_receipt_says_that_the_tables_of_pgvector_are_on_the_server(gallery: Gallery):
+    told = "the database files, with the tables of pgvector: they are on the server"
+    assert told in places_of(gallery.settings, gallery.database).passed_over
+    gallery.remove_engine("pgvector")
+    passed = places_of(gallery.settings, gallery.database).passed_over
+    assert "the database files: they are on the server" in passed
 
 
 def sa_tables(connection) -> dict[str, set[str]]:

@@ -228,7 +228,7 @@ def test_one_that_was_emptied_is_not_used(searched: Searched, gallery: Gallery):
 
 
 def test_it_cannot_rank_by_all_photos(searched: Searched):
-    with pytest.raises(UsageError, match="needs all photos"):
+    with pytest.raises(UsageError, match="needs all photos of a disorder"):
         searched.question(aggregation="vote")
 
 
