@@ -1,24 +1,30 @@
-"""Adding simulated photos with `--engine ray` and without, in turns, each time to a new gallery;
-and on one and on four simulated nodes of one core each.
+"""Adding simulated photos with `--engine ray` and without, and on one and on four simulated nodes
+of one core each.
+
+All four run in each round, in the opposite order each time, and each adds to a new gallery. The
+table has medians, with the least and the most.
 
 Processor seconds are those of all processes that a command starts, Ray's own among them: on a
-machine that others use they tell what the engine costs, and the clock does not.
+machine that others use they tell what the engine costs, and the clock does not. Speeds are compared
+within a round.
 
-python -m benchmarks.encoding_ray [--photos 2000] [--rounds 2]
+python -m benchmarks.encoding_ray [--photos 2000] [--rounds 5]
 """
 
 from __future__ import annotations
 
 import argparse
-import itertools
 import os
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -30,6 +36,10 @@ SEED = 3
 MARK = "GESTALT_BENCHMARK_RUN"
 """The variable by which the processes of a run are known."""
 EVERY = 0.5
+LOCAL = "this machine"
+ONE_NODE = "--engine ray, nodes of one core: 1"
+Run = tuple[float, float]
+"""Seconds by the clock, and of processors."""
 
 
 class Watch:
@@ -73,31 +83,24 @@ class Watch:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--photos", type=int, default=2000)
-    arguments.add_argument("--rounds", type=int, default=2)
+    arguments.add_argument("--rounds", type=int, default=5)
     given = arguments.parse_args()
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         table = _cohort(folder, given.photos)
-        homes = (folder / f"home{number}" for number in itertools.count())
-        local, ray = [], []
-        for _ in range(given.rounds):
-            local.append(_add(table, next(homes)))
-            ray.append(_add(table, next(homes), "--engine", "ray"))
-        nodes = {}
-        for count in (1, 4):
-            home = next(homes)
-            # Their processes work for this command alone.
-            os.environ[MARK] = home.name
-            with ray_nodes(*[1] * count) as cluster:
-                nodes[count] = _add(table, home, "--engine", "ray", "--address", cluster.address)
-    rows = [
-        _row("this machine", given.photos, local, local),
-        _row("--engine ray, this machine", given.photos, ray, local),
-        *(
-            _row(f"--engine ray, nodes of one core: {count}", given.photos, [one], [nodes[1]])
-            for count, one in nodes.items()
-        ),
-    ]
+        kinds: dict[str, Callable[[Path], Run]] = {
+            LOCAL: partial(_add, table),
+            "--engine ray, this machine": partial(_add_by_ray, table),
+            ONE_NODE: partial(_add_on_nodes, table, 1),
+            "--engine ray, nodes of one core: 4": partial(_add_on_nodes, table, 4),
+        }
+        runs: dict[str, list[Run]] = {kind: [] for kind in kinds}
+        for number in range(given.rounds):
+            # What the machine does beside it falls on all kinds alike.
+            for kind in list(kinds)[:: -1 if number % 2 else 1]:
+                home = folder / f"home{number}-{list(kinds).index(kind)}"
+                runs[kind].append(kinds[kind](home))
+                shutil.rmtree(home)
     keep(
         "encoding-ray",
         f"python -m benchmarks.encoding_ray --photos {given.photos} --rounds {given.rounds}"
@@ -108,10 +111,14 @@ def main() -> None:
             "photos a second",
             "processor seconds",
             "photos a second of one core",
+            "compared with",
             "speed by the clock",
             "speed by the processor",
         ),
-        rows,
+        [
+            _row(kind, given.photos, runs[kind], against, runs[against])
+            for kind, against in zip(kinds, (LOCAL, LOCAL, ONE_NODE, ONE_NODE), strict=True)
+        ],
     )
 
 
@@ -127,8 +134,7 @@ def _cohort(folder: Path, photos: int) -> Path:
     return table
 
 
-def _add(table: Path, home: Path, *options: str) -> tuple[float, float]:
-    """Seconds by the clock and of processors."""
+def _add(table: Path, home: Path, *options: str) -> Run:
     mark = home.name
     watch = Watch(mark)
     start = time.perf_counter()
@@ -139,28 +145,48 @@ def _add(table: Path, home: Path, *options: str) -> tuple[float, float]:
     return taken, watch.total()
 
 
+def _add_by_ray(table: Path, home: Path) -> Run:
+    return _add(table, home, "--engine", "ray")
+
+
+def _add_on_nodes(table: Path, count: int, home: Path) -> Run:
+    # The processes of the nodes work for this command alone.
+    os.environ[MARK] = home.name
+    with ray_nodes(*[1] * count) as cluster:
+        return _add(table, home, "--engine", "ray", "--address", cluster.address)
+
+
 def _gestalt(*words: object, mark: str = "") -> None:
     command = [sys.executable, "-m", "gestalt_cli", *map(str, words)]
     subprocess.run(command, check=True, env={**os.environ, MARK: mark})
 
 
 def _row(
-    what: str,
-    photos: int,
-    runs: list[tuple[float, float]],
-    against: list[tuple[float, float]],
+    what: str, photos: int, runs: list[Run], against: str, others: list[Run]
 ) -> tuple[str, ...]:
-    clock, used = (statistics.median(column) for column in zip(*runs, strict=True))
-    others = [statistics.median(column) for column in zip(*against, strict=True)]
+    clock, used = zip(*runs, strict=True)
+    clock_speed, used_speed = (
+        [other[column] / run[column] for run, other in zip(runs, others, strict=True)]
+        for column in (0, 1)
+    )
     return (
         what,
-        f"{clock:.1f}",
-        f"{photos / clock:.1f}",
-        f"{used:.1f}",
-        f"{photos / used:.1f}",
-        f"{others[0] / clock:.2f} ×",
-        f"{others[1] / used:.2f} ×",
+        _spread(clock, 1),
+        f"{photos / statistics.median(clock):.1f}",
+        _spread(used, 1),
+        f"{photos / statistics.median(used):.1f}",
+        against,
+        _spread(clock_speed, 2),
+        _spread(used_speed, 2),
     )
+
+
+def _spread(values: Sequence[float], digits: int) -> str:
+    """The median, the least and the most."""
+    middle, *ends = (
+        f"{value:.{digits}f}" for value in (statistics.median(values), min(values), max(values))
+    )
+    return f"{middle} ({'–'.join(ends)})"
 
 
 if __name__ == "__main__":

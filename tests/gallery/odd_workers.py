@@ -44,3 +44,14 @@ class Another(EncodingWorker):
     def _encode(self, task) -> list[PhotoResult]:
         self._made_by = EncodingRun("float32", "cpu", "onnxruntime", str(time.time_ns()))
         return super()._encode(task)
+
+
+class Overwriting(EncodingWorker):
+    """Photos change before it reads them."""
+
+    def _encode(self, task) -> list[PhotoResult]:
+        for source in task.sources:
+            new = source.data.with_name(f"new-{source.data.name}")
+            if new.exists():
+                new.replace(source.data)
+        return super()._encode(task)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -161,6 +162,52 @@ def test_the_same_descriptors_of_stored_crops(
             assert gallery.fill(again=True).faces == ()
             filled[name] = dump(gallery)
     assert filled["ray"] == filled["local"]
+
+
+def test_no_photo_and_a_single_one(home: Home, rows: list[Intake], nodes: RayNodes):
+    assert add_by(home("ray"), [], nodes.address) == []
+    for name, address in (("ray", nodes.address), ("local", None)):
+        assert statuses(add_by(home(name), rows[:1], address)) == ["added"]
+    assert dump_of(home("ray")) == dump_of(home("local"))
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_photos_given_twice_links_and_odd_names(home: Home, nodes: RayNodes, tmp_path: Path):
+    """As on one machine: paths, not what they lead to, are what photos are known by."""
+    first = made.photo_file(tmp_path / "first.png", 1)
+    link = tmp_path / "link.png"
+    link.symlink_to(made.photo_file(tmp_path / "behind the link.png", 2))
+    dangling = tmp_path / "dangling.png"
+    dangling.symlink_to(tmp_path / "nothing.png")
+    # Neither UTF-8 nor of one line.
+    odd = made.photo_file(tmp_path / "three.png", 3).rename(
+        tmp_path / os.fsdecode(b"p\xff\n\xe4.png")
+    )
+    photos = [first, link, first, dangling, odd, first, link]
+    rows = [row(photo, f"P{photos.index(photo)}", "A") for photo in photos]
+    results = {}
+    for name, address in (("local", None), ("ray", nodes.address)):
+        added = add_by(home(name), rows, address)
+        results[name] = [(one.status, one.error and one.error.code) for one in added]
+    assert results["ray"] == results["local"]
+    assert results["ray"][3] == ("failed", "photo_not_found")
+    assert dump_of(home("ray")) == dump_of(home("local"))
+
+
+@pytest.mark.usefixtures("small_steps")
+def test_photos_that_change_before_a_worker_reads_them(
+    home: Home, nodes: RayNodes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Hash, crop and descriptor are of the same bytes: those that the worker read."""
+    photos = [made.photo_file(tmp_path / f"p{seed}.png", seed) for seed in range(5)]
+    for photo in photos[1::2]:
+        made.photo_file(photo.with_name(f"new-{photo.name}"), 50 + photos.index(photo))
+    rows = [row(photo, photo.stem, "A") for photo in photos]
+    monkeypatch.setattr(cluster_encoding, "EncodingWorker", odd_workers.Overwriting)
+    assert statuses(add_by(home("ray"), rows, nodes.address)) == ["added"] * 5
+    assert not list(tmp_path.glob("new-*")), "else nothing changed"
+    add_by(home("local"), rows)
+    assert dump_of(home("ray")) == dump_of(home("local"))
 
 
 @pytest.mark.usefixtures("small_steps")
