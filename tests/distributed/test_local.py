@@ -14,11 +14,8 @@ import psutil
 import pytest
 
 from gestalt_space.distributed import cluster as cluster_module
-from gestalt_space.distributed.cluster import Cluster, open_cluster
+from gestalt_space.distributed.cluster import open_cluster
 from gestalt_space.distributed.folders import temporary_folder
-from gestalt_space.distributed.mapping import workers_of
-from gestalt_space.distributed.resources import Resources
-from tests.distributed import workers
 
 pytestmark = pytest.mark.lengthy
 
@@ -54,11 +51,10 @@ def working() -> Iterator[tuple[subprocess.Popen[str], list[psutil.Process], Pat
                     one.kill()
 
 
-def test_all_its_processes_listen_on_this_machine_alone(local: Cluster):
-    with workers_of(local, workers.about, Resources()) as about:
-        list(about.map(range(4), ahead=4))
+def test_all_its_processes_listen_on_this_machine_alone():
+    with working() as (command, _, _):
         listening: dict[str, set[str]] = {}
-        for process in psutil.Process().children(recursive=True):
+        for process in psutil.Process(command.pid).children(recursive=True):
             with suppress(psutil.Error):
                 addresses = {
                     one.laddr.ip
@@ -67,7 +63,7 @@ def test_all_its_processes_listen_on_this_machine_alone(local: Cluster):
                 }
                 listening.setdefault(process.name(), set()).update(addresses)
     assert {"gcs_server", "raylet"} <= set(listening)
-    assert any(name.startswith("ray::Host") for name in listening), "else no worker was looked at"
+    assert any(name.startswith("ray::") for name in listening), "else no worker was looked at"
     for name, addresses in listening.items():
         for address in addresses:
             ip = ipaddress.ip_address(address)
