@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import sqlalchemy as sa
 
 from gestalt_space.store.engine import Database
@@ -18,7 +20,9 @@ def told(database: Database) -> str:
 def test_it_stays_while_the_gallery_changes(database: Database, store: Store, two: None):
     before = told(database)
     assert len(before) == 36
-    assert told(Database(database.engine.url.render_as_string(hide_password=False))) == before
+    address = database.engine.url.render_as_string(hide_password=False)
+    with closing(Database(address)) as again:
+        assert told(again) == before
 
 
 def test_a_renewed_one_was_never_there(database: Database):
