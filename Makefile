@@ -45,7 +45,7 @@ test-lengthy: setup
 # What rests on the numbers that a processor can compute with, as on one that has nothing but float32.
 test-float32: setup
 	$(BIN)/python -m pytest --machine float32 --numprocesses auto --dist worksteal \
-		$(addprefix tests/,classifiers cohort encoders evaluation gallery home index match ranking training)
+		$(addprefix tests/,classifiers cohort encoders evaluation index match ranking training)
 
 # Store, gallery and matches once more on a PostgreSQL server: $GESTALT_TEST_POSTGRES_URL, or one that
 # is started for the run from Debian's programs.
