@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
 from multiprocessing import Pipe
 
 import pytest
@@ -16,6 +17,15 @@ from tests.distributed import workers
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="Ray is not used on Windows")
 
 
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """What a shell starts in the background ignores Ctrl-C; here it does not."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 def test_an_interruption_in_the_middle_of_a_message_does_not_wait_for_its_rest():
     ours, theirs = Pipe()
     with theirs:
