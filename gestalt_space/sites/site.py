@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -105,7 +106,9 @@ def read_token(file: Path) -> str:
             f"The token file {where} cannot be read.", "Check `token_file`."
         ) from error
     if os.name == "posix" and mode & 0o077:
-        raise UsageError(f"Others may read the token file {where}.", f"Run `chmod 600 {where}`.")
+        raise UsageError(
+            f"Others may read the token file {where}.", f"Run `chmod 600 {shlex.quote(where)}`."
+        )
     return _checked_token(text, where)
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from gestalt_space.errors import UsageError
 from gestalt_space.settings import load_settings
-from gestalt_space.sites.site import checked_address, chosen_sites
+from gestalt_space.sites.site import checked_address, chosen_sites, read_token
 
 B, C = "https://gestalt.b.example", "https://c.example:8443/gestalt"
 
@@ -100,6 +100,16 @@ def test_a_token_that_others_may_read_is_not_used(token_file: Path, mode: int) -
     token_file.chmod(mode)
     with pytest.raises(UsageError, match="Others may read"):
         chosen_sites(load_settings(), ["b"])
+
+
+@pytest.mark.skipif(os.name != "posix", reason="rights are others on Windows")
+def test_the_command_that_mends_the_rights_of_a_token_can_be_run(tmp_path: Path) -> None:
+    file = tmp_path / "a token"
+    file.write_text("gestalt_secret")
+    file.chmod(0o644)
+    with pytest.raises(UsageError) as refused:
+        read_token(file)
+    assert refused.value.hint == f"Run `chmod 600 '{file}'`."
 
 
 def test_settings_do_not_show_a_token(monkeypatch: pytest.MonkeyPatch) -> None:

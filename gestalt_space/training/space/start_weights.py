@@ -32,7 +32,8 @@ class StartWeights:
     @contextmanager
     def applied(self, network: nn.Module) -> Iterator[None]:
         """The network has the mean, and afterwards what it learned."""
-        learned = {name: network.state_dict()[name].clone() for name in self._start}
+        state = network.state_dict()
+        learned = {name: state[name].clone() for name in self._start}
         network.load_state_dict(self.mean(network))
         try:
             yield
