@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
+from gestalt_space.atomic_files import take_name
 from gestalt_space.file_lock import try_lock
 
 _BEGINNING = "gestalt-ray-"
@@ -45,7 +46,7 @@ def using(folder: Path, role: str) -> Iterator[None]:
     unlocked = folder / role
     unlocked.touch(mode=0o600)
     with try_lock(unlocked):
-        unlocked.rename(folder / f"{role}{_LOCK}")
+        take_name(unlocked, folder / f"{role}{_LOCK}")
         yield
 
 
