@@ -44,7 +44,7 @@ class OpenEngines:
         timeout: float,
         milvus_token: str | None = None,
     ) -> None:
-        self._database = database
+        self.database = database
         self._file = file
         self._folder = folder
         self._timeout = timeout
@@ -88,7 +88,7 @@ class OpenEngines:
         engine = self.engine(record, space.dim)
         timeout = self._timeout if wait else 0
         gallery = self._gallery_id()
-        return EngineFollower(self._database, gallery, space, engine, self._folder, timeout)
+        return EngineFollower(self.database, gallery, space, engine, self._folder, timeout)
 
     def follow(self) -> None:
         """Let every engine follow. What cannot be done now is done after the next change; matches
@@ -106,7 +106,7 @@ class OpenEngines:
         used = [*self._used(), *self._of_others()]
         if not used and not self.records:
             return
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             wipe = bool(erasures.begun_erasures(session))
         failed: GestaltError | None = None
         for record, space in used:
@@ -140,7 +140,7 @@ class OpenEngines:
         self.forget(record)
 
     def _gallery_id(self) -> str:
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             return gallery_id(session)
 
     def _used(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
@@ -148,17 +148,17 @@ class OpenEngines:
         records = self.records
         if not records:
             return
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             spaces = {one.fingerprint: one for one in reads.spaces(session)}
         yield from ((one, spaces[one.space]) for one in records if one.space in spaces)
 
     def _of_others(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
         """Collections in the gallery's own database that the home does not name: another one made
         them, or it was told to forget them. Their rows are in the database all the same."""
-        if self._database.is_sqlite or find_spec("pgvector") is None:
+        if self.database.is_sqlite or find_spec("pgvector") is None:
             return
         own = {one.key for one in self.records}
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             spaces = reads.spaces(session)
         for space in spaces:
             record = EngineRecord("pgvector", space.fingerprint)
@@ -171,7 +171,7 @@ class OpenEngines:
             return with_token(record.address or str(own), self._milvus_token)
         if record.address is not None:
             return record.address
-        return self._database.engine.url.render_as_string(hide_password=False)
+        return self.database.engine.url.render_as_string(hide_password=False)
 
 
 def _failed(work: Callable[[], object]) -> GestaltError | None:

@@ -160,9 +160,15 @@ class PgvectorEngine:
                     # Not to be lent again with these.
                     connection.invalidate()
 
-    def settle(self, sequence: int, epoch: int) -> None:
+    def settle(self, sequence: int, epoch: int, *, recount: bool = False) -> None:
         """Make the graphs where there are none, and note the position."""
         with self._writing() as connection:
+            if recount:
+                connection.exec_driver_sql(
+                    f"UPDATE collection SET rows = (SELECT count(*) FROM {self._table}) "  # noqa: S608
+                    "WHERE space = %s",
+                    (self._space,),
+                )
             self._build(connection)
             connection.exec_driver_sql(
                 "UPDATE collection SET sequence = %s, epoch = %s WHERE space = %s",

@@ -98,9 +98,9 @@ def test_another_machine_that_fills_it_is_waited_for_and_named(
     settings = load_settings(other).model_copy(update={"busy_timeout": 0.5})
     space = gallery.space.stored
     assert space is not None
-    here = gallery._engines.follower(gallery._engines.records[0], space)
+    here = gallery.search_engines.follower(gallery.search_engines.records[0], space)
     with Gallery(settings) as there:
-        with here._alone(), pytest.raises(DatabaseError, match="is busy"):
+        with here.alone(), pytest.raises(DatabaseError, match="is busy"):
             there.add_engine("pgvector")
         assert there.engines() == []
         assert there.add_engine("pgvector").newer == 0

@@ -179,7 +179,7 @@ def test_a_dropped_space_does_not_delete_the_collection_of_another_gallery(
     other.settings.engines_file.write_bytes(gallery.settings.engines_file.read_bytes())
     with other.database.writing() as session:
         session.execute(sa.update(t.Space).values(fingerprint="ef" * 32))
-    other._engines.take_out()
+    other.search_engines.take_out()
     assert other.engines() == []
     check_whole(gallery)
 

@@ -98,6 +98,19 @@ def test_the_gallerys_own_schema_has_nothing_of_it(
     assert ask(address, own.replace("public", "gestalt_pgvector")) == 2
 
 
+def test_rows_that_another_program_deleted_are_counted_again_when_asked(
+    address: str, engine: PgvectorEngine, rng: np.random.Generator
+):
+    rows = fill(engine, rng, 20)
+    ask(address, f"DELETE FROM gestalt_pgvector.rows_{SPACE[:16]} WHERE id <= 3")
+    engine.add(rows)
+    engine.remove(rows.ids[:2])
+    engine.settle(30, 1, recount=True)
+    position = engine.position()
+    assert position is not None
+    assert position.rows == len(engine.ids()) == 18
+
+
 def test_galleries_of_two_schemas_are_apart(address: str, rng: np.random.Generator):
     ask(address, "CREATE SCHEMA clinic")
     here, there = opened(address), opened(f"{address}&options=-csearch_path%3Dclinic")
