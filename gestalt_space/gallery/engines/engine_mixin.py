@@ -8,7 +8,9 @@ from gestalt_space.errors import EngineError, GalleryEmpty, GestaltError, NotInG
 from gestalt_space.gallery.engines.measuring import measure_recall
 from gestalt_space.gallery.engines.recorded import EngineRecord
 from gestalt_space.gallery.engines.searching import EngineSearcher
+from gestalt_space.gallery.identity import registered_home
 from gestalt_space.gallery.keeper import attempted
+from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.index.engines.contract import EnginePosition
 from gestalt_space.index.engines.owners import of_another_gallery, removed
@@ -75,6 +77,9 @@ class EnginesMixin(WritableGallery):
         # Before it is recorded: an engine that cannot be used is not left in the home.
         follower = self.search_engines.follower(record, space)
         follower.prepare(anew=anew)
+        # An erasure by another home waits until this one has taken it out of its engines, too.
+        with locked(self.settings.index_dir, self.settings.busy_timeout):
+            registered_home(self.database, self.settings.index_dir)
         self.search_engines.keep(record)
         return self._synced(record, space, anew=False, seed=seed, stages=stages)
 

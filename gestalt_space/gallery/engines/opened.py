@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 
@@ -18,6 +17,7 @@ from gestalt_space.errors import (
     UsageError,
 )
 from gestalt_space.gallery.engines.following import EngineFollower
+from gestalt_space.gallery.engines.in_database import pgvector_tables
 from gestalt_space.gallery.engines.recorded import EngineRecord, read_engines, write_engines
 from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
 from gestalt_space.index.engines.milvus_address import with_token
@@ -94,29 +94,28 @@ class OpenEngines:
         """Let every engine follow. What cannot be done now is done after the next change; matches
         tell how far an engine lags."""
         with suppress(*FAILURES):
-            for record, space in self._used():
-                with suppress(*FAILURES):
-                    self.follower(record, space).follow()
+            for record, space in self._recorded():
+                if space is not None:
+                    with suppress(*FAILURES):
+                        self.follower(record, space).follow()
 
     def take_out(self, *, wait: bool = True) -> None:
         """Take what was removed from the database out of every engine, also one in the database
         that another home filled; where an erasure waits for it, out of their files, too, and
         collections of spaces that were dropped with it. Raises what the first one did that could
         not."""
-        used = [*self._used(), *self._of_others()]
-        if not used and not self.records:
+        used = [*self._recorded(), *self._of_others()]
+        if not used:
             return
         with self.database.reading() as session:
             wipe = bool(erasures.begun_erasures(session))
         failed: GestaltError | None = None
         for record, space in used:
-            left = _failed(partial(self._take_out, record, space, wait=wait, wipe=wipe))
-            failed = failed or left
-        kept = {record.key for record, _ in used}
-        for record in self.records:
-            if record.key not in kept:
+            if space is None:
                 left = _failed(partial(self._drop, record))
-                failed = failed or left
+            else:
+                left = _failed(partial(self._take_out, record, space, wait=wait, wipe=wipe))
+            failed = failed or left
         if failed is not None:
             raise failed
 
@@ -143,27 +142,27 @@ class OpenEngines:
         with self.database.reading() as session:
             return gallery_id(session)
 
-    def _used(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
-        """The engines of spaces that the database has."""
+    def _recorded(self) -> Iterator[tuple[EngineRecord, StoredSpace | None]]:
+        """The engines of the home, each with its space; None where the database does not have
+        that."""
         records = self.records
         if not records:
             return
         with self.database.reading() as session:
             spaces = {one.fingerprint: one for one in reads.spaces(session)}
-        yield from ((one, spaces[one.space]) for one in records if one.space in spaces)
+        yield from ((one, spaces.get(one.space)) for one in records)
 
-    def _of_others(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
+    def _of_others(self) -> Iterator[tuple[EngineRecord, StoredSpace | None]]:
         """Collections in the gallery's own database that the home does not name: another one made
         them, or it was told to forget them. Their rows are in the database all the same."""
-        if self.database.is_sqlite or find_spec("pgvector") is None:
-            return
         own = {one.key for one in self.records}
         with self.database.reading() as session:
-            spaces = reads.spaces(session)
-        for space in spaces:
-            record = EngineRecord("pgvector", space.fingerprint)
-            if record.key not in own and self.engine(record, space.dim).position() is not None:
-                yield record, space
+            spaces = {one.fingerprint: one for one in reads.spaces(session)}
+            there = pgvector_tables(session)
+        for fingerprint in there:
+            record = EngineRecord("pgvector", fingerprint)
+            if record.key not in own:
+                yield record, spaces.get(fingerprint)
 
     def _address(self, record: EngineRecord) -> str:
         if record.name == "milvus":

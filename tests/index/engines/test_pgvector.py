@@ -82,11 +82,20 @@ def test_a_sqlite_file_is_refused():
     assert error.value.hint
 
 
-def test_a_missing_package_is_named(address: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_package_is_named_and_rows_are_taken_out_without_it(
+    engine: PgvectorEngine, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    rows = fill(engine, rng, 20)
     monkeypatch.setitem(__import__("sys").modules, "pgvector", None)
-    with pytest.raises(UsageError) as error:
-        opened(address)
-    assert error.value.hint == "pip install 'gestalt-space[pgvector]'"
+    for ask_one in (engine.create, lambda: engine.add(rows)):
+        with pytest.raises(UsageError) as error:
+            ask_one()
+        assert error.value.hint == "pip install 'gestalt-space[pgvector]'"
+    engine.remove(rows.ids[:5])
+    engine.wipe()
+    assert len(engine.ids()) == 15
+    engine.drop()
+    assert engine.position() is None
 
 
 def test_the_gallerys_own_schema_has_nothing_of_it(
