@@ -20,7 +20,7 @@ from gestalt_space.gallery.engines.following import EngineFollower
 from gestalt_space.gallery.engines.in_database import pgvector_tables
 from gestalt_space.gallery.engines.recorded import EngineRecord, read_engines, write_engines
 from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
-from gestalt_space.index.engines.milvus_address import with_token
+from gestalt_space.index.engines.milvus_address import is_server, with_token
 from gestalt_space.index.engines.registry import open_engine
 from gestalt_space.store import erasures, reads
 from gestalt_space.store.engine import Database
@@ -118,6 +118,21 @@ class OpenEngines:
             failed = failed or left
         if failed is not None:
             raise failed
+
+    def taken_over(self) -> list[Path]:
+        """The folders of Milvus Lite that the home names, and that have the descriptors of another
+        gallery now; those that cannot be asked are left out."""
+        own = self._gallery_id()
+        found: list[Path] = []
+        for record, space in self._recorded():
+            address = self._address(record)
+            if record.name != "milvus" or space is None or is_server(address):
+                continue
+            with suppress(*FAILURES):
+                position = self.engine(record, space.dim).position()
+                if position is not None and position.gallery != own:
+                    found.append(Path(address))
+        return found
 
     def close(self) -> None:
         """Close the engines that were opened."""
