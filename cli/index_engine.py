@@ -81,7 +81,8 @@ def sync(
 ) -> None:
     """Bring a search engine up to date, and measure again how much it finds.
 
-    Run it after the engine was away, or after its data were lost or restored.
+    Run it after the engine was away, or after its data were lost or restored. All photos are
+    compared by their numbers: what is missing is added, and what was removed is taken out.
     """
     with (
         interruption(lambda: ": to continue, run the same command again."),

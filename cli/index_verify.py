@@ -23,7 +23,7 @@ def verify(
     as_json: options.Json = False,
     csv: options.Csv = None,
 ) -> int:
-    """Check the gallery: database, descriptors, spaces, index, audit trail and file permissions.
+    """Check the gallery: database, descriptors, index, search engines, audit trail and permissions.
 
     Some of the stored crops are encoded again and compared with the stored descriptors. Nothing is
     changed. Each failed check names the command that repairs it. For monitoring, use `gestalt index

@@ -144,6 +144,10 @@ class Keeper:
             delete_left(self._database)
         return bool(notes) or outside
 
+    def taken_over(self) -> list[Path]:
+        """The folders of engines of this home that another gallery uses now."""
+        return [] if self._engines is None else self._engines.taken_over()
+
     def _written_anew(self, sealer: Sealer, stages: Stages) -> WrittenIndex:
         space = sealer.space
         writing = stages(f"Writing the index of {space.model}", "descriptors")

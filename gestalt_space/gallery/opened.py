@@ -75,7 +75,7 @@ class OpenGallery:
             crops=self.crop_store,
         )
         self._reader = Reader(self.database, settings.index_dir, settings.search_device)
-        self._engines = OpenEngines(
+        self.search_engines = OpenEngines(
             self.database,
             settings.engines_file,
             settings.index_dir,
@@ -87,7 +87,7 @@ class OpenGallery:
             settings.index_dir,
             settings.calibrating_dir,
             settings.busy_timeout,
-            self._engines,
+            self.search_engines,
         )
         self._open_models = OpenModels(self.models, compiled=settings.compile_encoders)
         self._match_trail = MatchTrail(self.database)
@@ -168,7 +168,7 @@ class OpenGallery:
         """Release the models, GPU memory and database connections."""
         self._open_models.close()
         self._reader.close()
-        self._engines.close()
+        self.search_engines.close()
         self.database.close()
         self.crop_store.close()
 

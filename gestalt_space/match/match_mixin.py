@@ -80,13 +80,13 @@ class MatchMixin(ListingMixin):
         """What searches a state in the place of the index on disk, where a question asks for it."""
         if question.index not in OPENERS:
             return None
-        record = self._engines.record_of(question.index, state.space.fingerprint)
+        record = self.search_engines.record_of(question.index, state.space.fingerprint)
         if record is None:
             raise UsageError(
                 f"The home does not use {question.index} in this space.",
                 f"Run `gestalt index engine add {question.index}`, or leave out --index.",
             )
-        engine = self._engines.engine(record, state.space.dim)
+        engine = self.search_engines.engine(record, state.space.dim)
         return EngineSearcher(engine, record, state, self.database.reading)
 
     def snapshot(

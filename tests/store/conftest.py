@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+from alembic.config import Config
 
 from gestalt_space.store import writes
 from gestalt_space.store.engine import Database
@@ -42,6 +44,13 @@ def space_id(database: Database) -> int:
         return writes.add_space(
             session, model="tiny", fingerprint="f" * 64, specification="{}", dim=16
         )
+
+
+@pytest.fixture
+def alembic() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(files("gestalt_space.migrations")))
+    return config
 
 
 Store = Callable[..., list[Stored]]

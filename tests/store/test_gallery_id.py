@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from contextlib import closing
 
+import pytest
 import sqlalchemy as sa
+from alembic.config import Config
 
 from gestalt_space.store.engine import Database
 from gestalt_space.store.gallery_id import gallery_id, renew_gallery_id
-from gestalt_space.store.migrating import upgrade
+from gestalt_space.store.migrating import REVISION, upgrade, upgrade_database
+from tests.galleries import new_photo
 from tests.store.conftest import Store
+from tests.store.test_migrating import all_rows, migrate
 
 
 def told(database: Database) -> str:
@@ -43,3 +47,25 @@ def test_databases_that_are_made_differ(tmp_path):
         engine.dispose()
     assert len(found) == 2
     assert all(len(one) == 36 for one in found)
+
+
+@pytest.mark.usefixtures("two")
+def test_a_filled_gallery_of_before_gets_one_and_keeps_it(
+    database: Database, url: str, store: Store, alembic: Config
+):
+    migrate(database, alembic, "0013")
+    before = all_rows(database.engine)
+    assert len(before["descriptor"]) == 3
+    assert "gallery" not in before["change"][0]
+    assert upgrade_database(url).notes == ()
+    assert database.revision() == REVISION
+    after = all_rows(database.engine)
+    given = after["change"][0].pop("gallery")
+    assert len(given) == 36
+    assert after == before
+    assert database.problems() == []
+    # Who upgrades again, opens it or adds to it finds the same.
+    upgrade_database(url)
+    store(new_photo("P3", 4))
+    with closing(Database(url)) as again:
+        assert told(again) == given

@@ -7,7 +7,6 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 from datetime import timedelta
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +42,6 @@ from tests import databases
 from tests.galleries import new_job, new_photo
 from tests.processes import Process
 from tests.store.conftest import Store
-
-
-@pytest.fixture
-def alembic() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(files("gestalt_space.migrations")))
-    return config
 
 
 def test_the_code_s_revision_is_the_newest_migration(alembic: Config) -> None:

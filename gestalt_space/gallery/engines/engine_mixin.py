@@ -8,7 +8,9 @@ from gestalt_space.errors import EngineError, GalleryEmpty, GestaltError, NotInG
 from gestalt_space.gallery.engines.measuring import measure_recall
 from gestalt_space.gallery.engines.recorded import EngineRecord
 from gestalt_space.gallery.engines.searching import EngineSearcher
+from gestalt_space.gallery.identity import registered_home
 from gestalt_space.gallery.keeper import attempted
+from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.index.engines.contract import EnginePosition
 from gestalt_space.index.engines.owners import of_another_gallery, removed
@@ -39,7 +41,9 @@ class EnginesMixin(WritableGallery):
         """The engines of the home, and how far each is."""
         self.database.require()
         spaces = {one.fingerprint: one for one in self._spaces()}
-        return [self._engine_state(one, spaces.get(one.space)) for one in self._engines.records]
+        return [
+            self._engine_state(one, spaces.get(one.space)) for one in self.search_engines.records
+        ]
 
     def add_engine(
         self,
@@ -64,24 +68,28 @@ class EnginesMixin(WritableGallery):
                 "pgvector searches in the gallery's own database.", "Leave out --address."
             )
         space = self._filled_space()
-        if self._engines.record_of(engine, space.fingerprint) is not None:
+        if self.search_engines.record_of(engine, space.fingerprint) is not None:
             raise UsageError(
                 f"The home already uses {engine} in this space.",
                 f"To bring it up to the database: `gestalt index engine sync {engine}`.",
             )
         record = EngineRecord(engine, space.fingerprint, recorded_address(engine, address))
         # Before it is recorded: an engine that cannot be used is not left in the home.
-        follower = self._engines.follower(record, space)
+        follower = self.search_engines.follower(record, space)
         follower.prepare(anew=anew)
-        self._engines.keep(record)
+        # An erasure by another home waits until this one has taken it out of its engines, too.
+        with locked(self.settings.index_dir, self.settings.busy_timeout):
+            registered_home(self.database, self.settings.index_dir)
+        self.search_engines.keep(record)
         return self._synced(record, space, anew=False, seed=seed, stages=stages)
 
     def sync_engine(
         self, name: str, *, anew: bool = False, seed: int = 0, stages: Stages = no_stages
     ) -> EngineState:
-        """Bring an engine of this space up to the database, and measure again how much it finds.
-        With `anew` it is emptied first, also of what another gallery put there. Raises
-        `NotInGallery` where the home does not have it, and `EngineError`."""
+        """Bring an engine of this space up to the database, also where it lost photos or kept
+        removed ones unnoticed, and measure again how much it finds. With `anew` it is emptied
+        first, also of what another gallery put there. Raises `NotInGallery` where the home does not
+        have it, and `EngineError`."""
         space = self._filled_space()
         return self._synced(
             self._record_of(name, space), space, anew=anew, seed=seed, stages=stages
@@ -95,22 +103,23 @@ class EnginesMixin(WritableGallery):
         record = self._record_of(name, space)
         if not forget:
             try:
-                self._engines.engine(record, space.dim).drop()
+                self.search_engines.engine(record, space.dim).drop()
             except EngineError as error:
                 raise type(error)(
                     error.message,
                     f"{error.hint} To stop using it without deleting anything: `gestalt index "
                     f"engine remove {name} --forget`.",
                 ) from error
-        self._engines.forget(record)
+        self.search_engines.forget(record)
         return record
 
     def _synced(
         self, record: EngineRecord, space: StoredSpace, *, anew: bool, seed: int, stages: Stages
     ) -> EngineState:
-        follower = self._engines.follower(record, space)
+        follower = self.search_engines.follower(record, space)
         filling = stages(f"Filling {record.name}", "descriptors")
-        follower.fill(anew=anew, progress=filling)
+        # To compare all identifiers takes a fraction of the time of the measuring below.
+        follower.fill(anew=anew, compared=True, progress=filling)
         measuring = stages(f"Measuring {record.name}", "%")
         state = self._reader.current(space)
         searcher = EngineSearcher(follower.engine, record, state, self.database.reading)
@@ -121,7 +130,7 @@ class EnginesMixin(WritableGallery):
             progress=lambda share: measuring(round(100 * share), 100),
         )
         done = replace(record, recall=recall)
-        self._engines.keep(done)
+        self.search_engines.keep(done)
         # Somebody may have been removed meanwhile, and the engine was not to be had.
         attempted(self._keeper.purge)
         return self._engine_state(done, space)
@@ -130,7 +139,7 @@ class EnginesMixin(WritableGallery):
         if space is None:
             return EngineState(record, None, None, 0)
         try:
-            position = self._engines.engine(record, space.dim).position()
+            position = self.search_engines.engine(record, space.dim).position()
         except (EngineError, UsageError) as error:
             return EngineState(record, space.model, None, 0, error)
         with self.database.reading() as session:
@@ -145,7 +154,7 @@ class EnginesMixin(WritableGallery):
         return EngineState(record, space.model, position, newer)
 
     def _record_of(self, name: str, space: StoredSpace) -> EngineRecord:
-        record = self._engines.record_of(parse_engine(name), space.fingerprint)
+        record = self.search_engines.record_of(parse_engine(name), space.fingerprint)
         if record is None:
             raise NotInGallery(
                 f"The home does not use {name} in the space of {space.model}.",

@@ -49,29 +49,31 @@ class EngineFollower:
         """Make the collection where there is none; with `anew`, in the place of what is there.
         Raises `EngineUnsuitable` where the engine cannot have it, or has one that cannot be
         used."""
-        with self._alone():
+        with self.alone():
             if anew:
                 self.engine.drop(of_any=True)
             self.engine.create()
 
-    def follow(self) -> bool:
-        """Bring a collection that was filled up to the database; says whether it was not. One that
-        was not filled to its end stays as it is: that takes long, and `fill` does it."""
+    def follow(self) -> None:
+        """Bring a collection that was filled up to the database. One that was not filled to its end
+        stays as it is: that takes long, and `fill` does it."""
         position = self.engine.position()
         if position is None or position.sequence == NOTHING:
-            return False
+            return
         self._check_own(position)
         with self.database.reading() as session:
             mark = tail.read_mark(session, self.space.id)
-        if (position.sequence, position.epoch) == (mark.sequence, mark.epoch):
-            return False
-        return self.fill()
+        if (position.sequence, position.epoch) != (mark.sequence, mark.epoch):
+            self.fill()
 
-    def fill(self, *, anew: bool = False, progress: Progress = no_progress) -> bool:
+    def fill(
+        self, *, anew: bool = False, compared: bool = False, progress: Progress = no_progress
+    ) -> None:
         """Bring a collection up to the database, which is made where there is none; what a process
         that was stopped has put in stays. With `anew` it begins without anything, also in the place
-        of another gallery's. Says whether anything was to be done."""
-        with self._alone():
+        of another gallery's. With `compared` all identifiers are compared, not only how many there
+        are."""
+        with self.alone():
             if anew:
                 self.engine.drop(of_any=True)
             before = self._made()
@@ -81,16 +83,12 @@ class EngineFollower:
                     # It follows a state that was undone by going back to a backup.
                     self.engine.drop()
                     before = self._made()
-                if before.sequence == NOTHING:
-                    self._complete(session, progress)
-                else:
+                if before.sequence != NOTHING:
                     self._follow(session, before.sequence, progress)
                 counted = count_descriptors(session, self.space)
-                after = self._made()
-                if after.rows != counted:
+                if compared or before.sequence == NOTHING or self._made().rows != counted:
                     self._complete(session, progress)
-            self.engine.settle(mark.sequence, mark.epoch)
-            return after != before or before.sequence != mark.sequence
+            self.engine.settle(mark.sequence, mark.epoch, recount=self._made().rows != counted)
 
     def take_out(self, *, wipe: bool) -> None:
         """Take out of a collection, filled to its end or not, what the database does not have any
@@ -101,12 +99,20 @@ class EngineFollower:
             return
         if position.sequence != NOTHING:
             self.follow()
-        with self._alone():
+        with self.alone():
             if position.sequence == NOTHING:
                 with self.database.reading() as session:
                     self.engine.remove(tail.removed_after(session, self.space, NOTHING))
             if wipe:
                 self.engine.wipe()
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """So that no other process brings the collection up to the database meanwhile. Raises
+        `OutputError` and `DatabaseError` where another one does so for longer than the timeout."""
+        name = f"engine {self.engine.name} {self.space.fingerprint}"
+        with locked(self.folder, self.timeout, ENGINES), self.database.alone(name):
+            yield
 
     def _made(self) -> EnginePosition:
         position = self.engine.position()
@@ -140,7 +146,8 @@ class EngineFollower:
         have, wanted = self.engine.ids(), tail.ids_after(session, self.space, NOTHING)
         if len(gone := np.setdiff1d(have, wanted)):
             self.engine.remove(gone)
-        self._add(session, NOTHING, have, len(np.setdiff1d(wanted, have)), progress)
+        if len(lacking := np.setdiff1d(wanted, have)):
+            self._add(session, NOTHING, have, len(lacking), progress)
 
     def _add(
         self, session: Session, sequence: int, have: Ids, whole: int, progress: Progress
@@ -161,9 +168,3 @@ class EngineFollower:
             )
             done += int(new.sum())
             progress(done, whole)
-
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        name = f"engine {self.engine.name} {self.space.fingerprint}"
-        with locked(self.folder, self.timeout, ENGINES), self.database.alone(name):
-            yield

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
-from importlib.util import find_spec
 from pathlib import Path
 from threading import Lock
 
@@ -18,9 +17,10 @@ from gestalt_space.errors import (
     UsageError,
 )
 from gestalt_space.gallery.engines.following import EngineFollower
+from gestalt_space.gallery.engines.in_database import pgvector_tables
 from gestalt_space.gallery.engines.recorded import EngineRecord, read_engines, write_engines
 from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
-from gestalt_space.index.engines.milvus_address import with_token
+from gestalt_space.index.engines.milvus_address import is_server, with_token
 from gestalt_space.index.engines.registry import open_engine
 from gestalt_space.store import erasures, reads
 from gestalt_space.store.engine import Database
@@ -44,7 +44,7 @@ class OpenEngines:
         timeout: float,
         milvus_token: str | None = None,
     ) -> None:
-        self._database = database
+        self.database = database
         self._file = file
         self._folder = folder
         self._timeout = timeout
@@ -88,37 +88,51 @@ class OpenEngines:
         engine = self.engine(record, space.dim)
         timeout = self._timeout if wait else 0
         gallery = self._gallery_id()
-        return EngineFollower(self._database, gallery, space, engine, self._folder, timeout)
+        return EngineFollower(self.database, gallery, space, engine, self._folder, timeout)
 
     def follow(self) -> None:
         """Let every engine follow. What cannot be done now is done after the next change; matches
         tell how far an engine lags."""
         with suppress(*FAILURES):
-            for record, space in self._used():
-                with suppress(*FAILURES):
-                    self.follower(record, space).follow()
+            for record, space in self._recorded():
+                if space is not None:
+                    with suppress(*FAILURES):
+                        self.follower(record, space).follow()
 
     def take_out(self, *, wait: bool = True) -> None:
         """Take what was removed from the database out of every engine, also one in the database
         that another home filled; where an erasure waits for it, out of their files, too, and
         collections of spaces that were dropped with it. Raises what the first one did that could
         not."""
-        used = [*self._used(), *self._of_others()]
-        if not used and not self.records:
+        used = [*self._recorded(), *self._of_others()]
+        if not used:
             return
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             wipe = bool(erasures.begun_erasures(session))
         failed: GestaltError | None = None
         for record, space in used:
-            left = _failed(partial(self._take_out, record, space, wait=wait, wipe=wipe))
-            failed = failed or left
-        kept = {record.key for record, _ in used}
-        for record in self.records:
-            if record.key not in kept:
+            if space is None:
                 left = _failed(partial(self._drop, record))
-                failed = failed or left
+            else:
+                left = _failed(partial(self._take_out, record, space, wait=wait, wipe=wipe))
+            failed = failed or left
         if failed is not None:
             raise failed
+
+    def taken_over(self) -> list[Path]:
+        """The folders of Milvus Lite that the home names, and that have the descriptors of another
+        gallery now; those that cannot be asked are left out."""
+        own = self._gallery_id()
+        found: list[Path] = []
+        for record, space in self._recorded():
+            address = self._address(record)
+            if record.name != "milvus" or space is None or is_server(address):
+                continue
+            with suppress(*FAILURES):
+                position = self.engine(record, space.dim).position()
+                if position is not None and position.gallery != own:
+                    found.append(Path(address))
+        return found
 
     def close(self) -> None:
         """Close the engines that were opened."""
@@ -140,30 +154,30 @@ class OpenEngines:
         self.forget(record)
 
     def _gallery_id(self) -> str:
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             return gallery_id(session)
 
-    def _used(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
-        """The engines of spaces that the database has."""
+    def _recorded(self) -> Iterator[tuple[EngineRecord, StoredSpace | None]]:
+        """The engines of the home, each with its space; None where the database does not have
+        that."""
         records = self.records
         if not records:
             return
-        with self._database.reading() as session:
+        with self.database.reading() as session:
             spaces = {one.fingerprint: one for one in reads.spaces(session)}
-        yield from ((one, spaces[one.space]) for one in records if one.space in spaces)
+        yield from ((one, spaces.get(one.space)) for one in records)
 
-    def _of_others(self) -> Iterator[tuple[EngineRecord, StoredSpace]]:
+    def _of_others(self) -> Iterator[tuple[EngineRecord, StoredSpace | None]]:
         """Collections in the gallery's own database that the home does not name: another one made
         them, or it was told to forget them. Their rows are in the database all the same."""
-        if self._database.is_sqlite or find_spec("pgvector") is None:
-            return
         own = {one.key for one in self.records}
-        with self._database.reading() as session:
-            spaces = reads.spaces(session)
-        for space in spaces:
-            record = EngineRecord("pgvector", space.fingerprint)
-            if record.key not in own and self.engine(record, space.dim).position() is not None:
-                yield record, space
+        with self.database.reading() as session:
+            spaces = {one.fingerprint: one for one in reads.spaces(session)}
+            there = pgvector_tables(session)
+        for fingerprint in there:
+            record = EngineRecord("pgvector", fingerprint)
+            if record.key not in own:
+                yield record, spaces.get(fingerprint)
 
     def _address(self, record: EngineRecord) -> str:
         if record.name == "milvus":
@@ -171,7 +185,7 @@ class OpenEngines:
             return with_token(record.address or str(own), self._milvus_token)
         if record.address is not None:
             return record.address
-        return self._database.engine.url.render_as_string(hide_password=False)
+        return self.database.engine.url.render_as_string(hide_password=False)
 
 
 def _failed(work: Callable[[], object]) -> GestaltError | None:

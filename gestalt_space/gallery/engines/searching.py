@@ -15,21 +15,19 @@ from sqlalchemy.orm import Session
 from gestalt_space.counts import counted_text
 from gestalt_space.errors import EngineUnsuitable, GalleryChanged
 from gestalt_space.gallery.engines.recorded import EngineRecall, EngineRecord
+from gestalt_space.gallery.engines.usable import usable_position
 from gestalt_space.gallery.state import GalleryState
 from gestalt_space.index.engines.contract import (
     EVERY_ROW,
-    NOTHING,
     EngineFilter,
     EngineHits,
     EnginePosition,
     VectorEngine,
 )
-from gestalt_space.index.engines.owners import of_another_gallery, removed
 from gestalt_space.index.exact import exact_similarities
 from gestalt_space.index.search import Candidates
 from gestalt_space.ranking.contenders import Nearest
 from gestalt_space.store import tail
-from gestalt_space.store.gallery_id import gallery_id
 from gestalt_space.types import Descriptors, Ids
 
 Reading = Callable[[], AbstractContextManager[Session]]
@@ -130,30 +128,9 @@ class EngineSearcher:
         return rows, similarities[np.searchsorted(there, of_row)]
 
     def _checked(self) -> EnginePosition:
-        position, space = self._engine.position(), self._state.space
-        sync = f"Run `gestalt index engine sync {self.name}`, or leave out --index."
-        if position is None:
-            raise removed(self.name)
+        position = self._engine.position()
         with self._reading() as session:
-            mark, gallery = tail.read_mark(session, space.id), gallery_id(session)
-        if position.gallery != gallery:
-            raise of_another_gallery(self.name)
-        if position.sequence == NOTHING:
-            raise EngineUnsuitable(
-                f"{self.name} was not filled with the descriptors of this space to the end.", sync
-            )
-        if position.space != space.fingerprint or position.dim != space.dim:
-            raise EngineUnsuitable(
-                f"{self.name} has descriptors of another space.",
-                f"Run `gestalt index engine sync {self.name} --anew`, or leave out --index.",
-            )
-        if position.sequence > mark.sequence or position.epoch > mark.epoch:
-            raise EngineUnsuitable(
-                f"{self.name} knows later changes than the database has: an older copy of the "
-                "database was put in its place.",
-                sync,
-            )
-        return position
+            return usable_position(session, self._state.space, self.name, position)
 
     def _rows_later(self) -> NDArray[np.bool_]:
         later = np.zeros(len(self._state), dtype=bool)

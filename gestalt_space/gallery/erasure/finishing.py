@@ -5,7 +5,7 @@ what was remembered of it goes. Each step may be repeated, by any process.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,7 +158,7 @@ class ErasureFinisher:
             searched = self.search(plan.texts, plan.pieces, places_of(self.settings, self.database))
         if searched.found or searched.unreadable:
             self._change(begun, begun.plan | {"left": True})
-            raise _left(searched)
+            raise _left(searched, self.keeper.taken_over(), self.settings.home)
         there = self.on_disk.files()
         changed = sum(there.get(name) != time for name, time in plan.times.items())
         return Erased(
@@ -269,12 +269,29 @@ class ErasureFinisher:
         )
 
 
-def _left(searched: SearchReport) -> ErasureUnfinished:
+def _left(searched: SearchReport, taken_over: Sequence[Path], home: Path) -> ErasureUnfinished:
+    """`taken_over`: folders of this home's engines that another gallery uses."""
     found = [f"{one.what} in {one.path} ({one.count} times)" for one in searched.found]
     found += [f"cannot be read: {one}" for one in searched.unreadable]
     more = f", and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+    told = f"The rows are erased, but files still contain traces: {'; '.join(found[:SHOWN])}{more}."
+    paths = [Path(one.path) for one in searched.found]
+    for folder in taken_over:
+        if any(path.is_relative_to(folder) for path in paths):
+            way = (
+                "let it use a folder outside this home"
+                if folder.is_relative_to(home.absolute())
+                else "stop using the folder here: `gestalt index engine remove milvus --forget`"
+            )
+            return ErasureUnfinished(
+                f"{told} Milvus in {display_name(folder)} has the descriptors of another gallery "
+                "now, and these photos may be among them: it was restored from a backup of this "
+                "one, for example.",
+                f"Erase the patients in that gallery, too, or {way}. Then run `gestalt index erase "
+                "--resume`.",
+            )
     return ErasureUnfinished(
-        f"The rows are erased, but files still contain traces: {'; '.join(found[:SHOWN])}{more}.",
+        told,
         "Delete or move files that do not belong to the gallery, then run `gestalt index erase "
         "--resume`.",
     )

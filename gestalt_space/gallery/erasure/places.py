@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gestalt_space.gallery.engines.in_database import pgvector_tables
 from gestalt_space.gallery.engines.recorded import read_engines
 from gestalt_space.index.engines.milvus_address import is_server
 from gestalt_space.paths import display_name
@@ -47,7 +48,9 @@ def places_of(settings: Settings, database: Database) -> FilesToSearch:
     file = sqlite_file(database.engine.url)
     own: tuple[Path, ...] = ()
     if file is None:
-        with_engine = ", with the tables of pgvector" if _has_pgvector(settings) else ""
+        with database.reading() as session:
+            tables = pgvector_tables(session).values()
+        with_engine = f", with the tables of pgvector ({', '.join(tables)})" if tables else ""
         passed.append(f"the database files{with_engine}: they are on the server")
     else:
         own = tuple(
@@ -74,10 +77,6 @@ def places_of(settings: Settings, database: Database) -> FilesToSearch:
         if path not in own and not any(path.is_relative_to(folder) for folder in ours)
     )
     return FilesToSearch(tuple(files), own, tuple(strangers), tuple(passed))
-
-
-def _has_pgvector(settings: Settings) -> bool:
-    return any(record.name == "pgvector" for record in read_engines(settings.engines_file))
 
 
 def _milvus_elsewhere(settings: Settings) -> Iterator[str]:

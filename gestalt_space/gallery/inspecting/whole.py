@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from gestalt_space.counts import counted_text
 from gestalt_space.gallery.inspecting.crops import inspect_crops, without_wrong_crops
 from gestalt_space.gallery.inspecting.encoding import inspect_encoding
+from gestalt_space.gallery.inspecting.engines import inspect_engines
 from gestalt_space.gallery.inspecting.findings import BACKUP, CheckFinding, guarded
 from gestalt_space.gallery.inspecting.history import inspect_left, inspect_trail
 from gestalt_space.gallery.inspecting.index import inspect_indexes
@@ -29,21 +30,25 @@ def inspect_gallery(
     *,
     sample: int = SAMPLE,
     seed: int = 0,
+    engines: bool = True,
     stages: Stages = no_stages,
 ) -> Iterator[CheckFinding]:
-    """Look at a home's gallery: database, spaces, descriptors, index, what is left to clean, and
-    who else may read its files.
+    """Look at a home's gallery: database, spaces, descriptors, index, search engines, what
+    is left to clean, and who else may read its files.
 
-    `sample`: how many crops of each space are encoded again, drawn by `seed`. Changes nothing, and
+    `sample`: how many crops of each space are encoded again, drawn by `seed`; `engines`: whether
+    the photos of each search engine are compared with those of the database. Changes nothing, and
     never raises `GestaltError`.
     """
     settings, crops = without_wrong_crops(settings)
-    yield from guarded("database", _gallery(settings, sample, seed, stages))
+    yield from guarded("database", _gallery(settings, sample, seed, engines, stages))
     yield from crops
     yield from guarded("rights", inspect_rights(settings))
 
 
-def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iterator[CheckFinding]:
+def _gallery(
+    settings: Settings, sample: int, seed: int, engines: bool, stages: Stages
+) -> Iterator[CheckFinding]:
     if database_revision(settings.database) is None:
         ListingMixin(settings, finish=False).close()  # which raises for one that was lost
         yield CheckFinding(
@@ -75,6 +80,9 @@ def _gallery(settings: Settings, sample: int, seed: int, stages: Stages) -> Iter
         yield from guarded("rows", inspect_rows(database))
         yield from guarded("vectors", inspect_vectors(database, stages))
         yield from guarded("index", inspect_indexes(database, spaces, folder, stages))
+        if engines:
+            found = inspect_engines(gallery.search_engines, stages)
+            yield from guarded("search engines", found)
         yield from guarded("crops", inspect_crops(gallery))
         yield from guarded("removals", inspect_left(database, folder))
         stages("Checking the audit trail", "events")

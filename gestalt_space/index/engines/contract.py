@@ -132,10 +132,11 @@ class VectorEngine(Protocol):
         """After `remove`: take what was removed out of the engine's files, too, as far as the
         engine can. May take long."""
 
-    def settle(self, sequence: int, epoch: int) -> None:
+    def settle(self, sequence: int, epoch: int, *, recount: bool = False) -> None:
         """Say that it follows the database up to a change. What makes searches fast is built first
-        where it is missing: that may take long. The position is durable when it returns; rows that
-        were added or removed before are, too."""
+        where it is missing: that may take long. With `recount` rows are counted, also where their
+        number is kept beside them. The position is durable when it returns; rows that were added or
+        removed before are, too."""
 
     def ids(self) -> Ids:
         """The identifiers of all rows, ascending."""

@@ -143,8 +143,8 @@ class MilvusEngine:
                 self._connection.make_durable()
                 self._keep(client, replace(record, unwiped=()))
 
-    def settle(self, sequence: int, epoch: int) -> None:
-        """Note the position, after all else is on the disk."""
+    def settle(self, sequence: int, epoch: int, *, recount: bool = False) -> None:  # noqa: ARG002
+        """Note the position, after all else is on the disk. Rows are counted after each change."""
         with self._writing() as (client, record):
             self._rows.settle(client)
             self._connection.make_durable()

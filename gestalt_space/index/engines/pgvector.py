@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -43,6 +44,7 @@ from gestalt_space.index.engines.pgvector_schema import (
     require_extension,
     schema_of,
     set_path,
+    table_of,
 )
 from gestalt_space.types import Ids
 
@@ -76,7 +78,8 @@ class PgvectorEngine:
     """The collection of a space in a PostgreSQL database.
 
     `place`: its address is that of the gallery's database. Raises `UsageError` where it is none of
-    PostgreSQL, or a package is missing.
+    PostgreSQL, or psycopg is missing. The package pgvector is needed to fill it, and not to take
+    rows out: `create` and `add` raise `UsageError` where it is missing.
     """
 
     name = "pgvector"
@@ -86,7 +89,7 @@ class PgvectorEngine:
         self._space, self._dim, self._gallery = place.space, place.dim, place.gallery
         self._parts = _parts_of(place.dim)
         self._engine = _engine_of(place.address)
-        self._table = f"rows_{place.space[:16]}"
+        self._table = table_of(place.space)
         self._schema: str | None = None
 
     def position(self) -> EnginePosition | None:
@@ -96,6 +99,7 @@ class PgvectorEngine:
 
     def create(self) -> None:
         """Make the collection, and with the first one the schema and the extension."""
+        _require_package()
         with mapped_errors(), self._engine.begin() as connection:
             _take_lock(connection, "gestalt pgvector")
             require_extension(connection)
@@ -125,6 +129,7 @@ class PgvectorEngine:
 
     def add(self, rows: EngineRows) -> None:
         """Keep rows, in the place of those with the same identifiers."""
+        _require_package()
         for start in range(0, len(rows.ids), _BATCH):
             with self._writing() as connection:
                 self._add(connection, rows, slice(start, start + _BATCH))
@@ -160,9 +165,15 @@ class PgvectorEngine:
                     # Not to be lent again with these.
                     connection.invalidate()
 
-    def settle(self, sequence: int, epoch: int) -> None:
+    def settle(self, sequence: int, epoch: int, *, recount: bool = False) -> None:
         """Make the graphs where there are none, and note the position."""
         with self._writing() as connection:
+            if recount:
+                connection.exec_driver_sql(
+                    f"UPDATE collection SET rows = (SELECT count(*) FROM {self._table}) "  # noqa: S608
+                    "WHERE space = %s",
+                    (self._space,),
+                )
             self._build(connection)
             connection.exec_driver_sql(
                 "UPDATE collection SET sequence = %s, epoch = %s WHERE space = %s",
@@ -370,17 +381,25 @@ def _engine_of(address: str) -> sa.Engine:
             "pgvector searches a gallery on a PostgreSQL server; this one is a SQLite file.",
             "Move the gallery to PostgreSQL (docs/backups.md), or use another engine.",
         )
-    try:
-        import pgvector  # noqa: F401
-        import psycopg  # noqa: F401
-    except ImportError as error:
-        raise UsageError("The packages for pgvector are not installed.", INSTALL) from error
+    if find_spec("psycopg") is None:
+        raise _not_installed()
     return sa.create_engine(
         url.set(drivername="postgresql+psycopg"),
         connect_args={"connect_timeout": "10", "application_name": "gestalt"},
         pool_pre_ping=True,
         use_native_hstore=False,
     )
+
+
+def _require_package() -> None:
+    try:
+        import pgvector  # noqa: F401
+    except ImportError as error:
+        raise _not_installed() from error
+
+
+def _not_installed() -> UsageError:
+    return UsageError("The packages for pgvector are not installed.", INSTALL)
 
 
 def _parts_of(dim: int) -> list[int]:

@@ -30,6 +30,22 @@ def schema_of(connection: sa.Connection) -> str:
     return connection.dialect.identifier_preparer.quote(f"{name[:54]}_pgvector")
 
 
+def table_of(space: str) -> str:
+    """The name of the table of a space, by its fingerprint."""
+    return f"rows_{space[:16]}"
+
+
+def collections_of(connection: sa.Connection, gallery: str) -> dict[str, str]:
+    """The tables of a gallery in a database, whoever made them: by the fingerprints of their
+    spaces, each with its schema."""
+    schema = schema_of(connection)
+    if not is_there(connection, f"{schema}.collection"):
+        return {}
+    query = sa.text(f"SELECT space FROM {schema}.collection WHERE gallery = :g ORDER BY space")  # noqa: S608
+    spaces = connection.scalars(query, {"g": gallery})
+    return {space: f"{schema}.{table_of(space)}" for space in spaces}
+
+
 def is_there(connection: sa.Connection, table: str) -> bool:
     """Whether there is a table, or an index, of a name."""
     return connection.scalar(sa.text("SELECT to_regclass(:t)"), {"t": table}) is not None

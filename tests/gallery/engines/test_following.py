@@ -277,12 +277,12 @@ def test_of_two_writers_one_waits_for_the_other(
 def test_who_waits_for_too_long_is_told(searched: Searched, filled: Gallery, tmp_path: Path):
     space = filled.space.stored
     assert space is not None
-    follower = filled._engines.follower(filled._engines.records[0], space, wait=False)
+    follower = filled.search_engines.follower(filled.search_engines.records[0], space, wait=False)
     with (
-        follower._alone(),
+        follower.alone(),
         pytest.raises((OutputError, DatabaseError), match="bringing a search engine"),
     ):
-        filled._engines.follower(filled._engines.records[0], space, wait=False).fill()
+        filled.search_engines.follower(filled.search_engines.records[0], space, wait=False).fill()
 
 
 def test_two_homes_fill_one_collection(

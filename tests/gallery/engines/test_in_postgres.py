@@ -19,7 +19,7 @@ from gestalt_space.store.engine import Database
 from gestalt_space.weights.store import ModelStore
 from tests import made
 from tests.databases import admin
-from tests.galleries import make_home, open_gallery
+from tests.galleries import add, make_home, open_gallery, row
 from tests.gallery.engines.test_searching import sources
 from tests.many import fill_gallery
 from tests.servers import Databases
@@ -55,12 +55,67 @@ def test_the_index_is_verified_and_the_tables_are_those_of_the_gallery(gallery: 
     Database(address_of(gallery), create=False).close()
 
 
-def test_a_receipt_says_that_the_tables_of_pgvector_are_on_the_server(gallery: Gallery):
-    told = "the database files, with the tables of pgvector: they are on the server"
-    assert told in places_of(gallery.settings, gallery.database).passed_over
-    gallery.remove_engine("pgvector")
+def database_told(gallery: Gallery) -> str:
     passed = places_of(gallery.settings, gallery.database).passed_over
-    assert "the database files: they are on the server" in passed
+    (told,) = (one for one in passed if one.startswith("the database files"))
+    return told
+
+
+def test_a_receipt_names_the_tables_of_pgvector_whichever_home_filled_them(
+    gallery: Gallery, tmp_path: Path, tiny_store: ModelStore
+):
+    space = gallery.space.stored
+    assert space is not None
+    told = (
+        "the database files, with the tables of pgvector "
+        f"(gestalt_pgvector.rows_{space.fingerprint[:16]}): they are on the server"
+    )
+    assert database_told(gallery) == told
+    with open_gallery(make_home(tmp_path / "other", tiny_store)) as other:
+        assert other.engines() == []
+        assert database_told(other) == told
+    gallery.remove_engine("pgvector", forget=True)
+    assert database_told(gallery) == told
+    gallery.add_engine("pgvector")
+    gallery.remove_engine("pgvector")
+    assert database_told(gallery) == "the database files: they are on the server"
+
+
+def test_tables_that_only_another_home_filled_go_with_a_space_that_is_dropped(
+    gallery: Gallery, tmp_path: Path, tiny_store: ModelStore
+):
+    """Nobody would clean them afterwards: no home looks for a space that is not there."""
+    address = address_of(gallery)
+    other_home = make_home(tmp_path / "other", tiny_store)
+    made.arcface_onnx(tmp_path / "second.onnx", dim=16, seed=2)
+    for home in (other_home, gallery.settings.home):
+        store = ModelStore(home / "models")
+        store.add(tmp_path / "second.onnx", name="second", license_name="made by the tests")
+    with open_gallery(other_home, space="second") as other:
+        add(other, row(made.photo_file(tmp_path / "n.png", 50), "N", "D00001"))
+        other.add_engine("pgvector")
+    with admin(address).connect() as connection:
+        assert len(sa_tables(connection)["gestalt_pgvector"]) == 3
+    gallery.drop_space("second")
+    with admin(address).connect() as connection:
+        assert len(sa_tables(connection)["gestalt_pgvector"]) == 2
+
+
+def test_an_erasure_waits_for_the_milvus_of_a_home_that_has_no_index(
+    gallery: Gallery, tmp_path: Path, tiny_store: ModelStore
+):
+    pytest.importorskip("milvus_lite")
+    home = make_home(tmp_path / "other", tiny_store)
+    with open_gallery(home) as other:
+        other.add_engine("milvus")
+        assert not list(other.settings.index_dir.glob("*.json"))
+    with pytest.raises(ErasureUnfinished, match="another home"):
+        gallery.erase_with(["P000003"], lambda *_: None)
+    with open_gallery(home) as other:
+        (state,) = other.engines()
+        assert state.position is not None
+        assert state.position.rows == 58
+    assert len(gallery.resume_erasures()) == 1
 
 
 def sa_tables(connection) -> dict[str, set[str]]:
@@ -98,9 +153,9 @@ def test_another_machine_that_fills_it_is_waited_for_and_named(
     settings = load_settings(other).model_copy(update={"busy_timeout": 0.5})
     space = gallery.space.stored
     assert space is not None
-    here = gallery._engines.follower(gallery._engines.records[0], space)
+    here = gallery.search_engines.follower(gallery.search_engines.records[0], space)
     with Gallery(settings) as there:
-        with here._alone(), pytest.raises(DatabaseError, match="is busy"):
+        with here.alone(), pytest.raises(DatabaseError, match="is busy"):
             there.add_engine("pgvector")
         assert there.engines() == []
         assert there.add_engine("pgvector").newer == 0

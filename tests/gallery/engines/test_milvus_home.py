@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from gestalt_space.errors import EngineUnsuitable, UsageError
+from gestalt_space.errors import EngineUnsuitable, ErasureUnfinished, UsageError
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.gallery.engines import measuring
 from gestalt_space.gallery.engines.recorded import read_engines, write_engines
@@ -171,6 +171,42 @@ def test_a_restored_backup_takes_the_collection_over_only_when_told(
         assert isinstance(restored.engines()[0].error, EngineUnsuitable)
 
 
+@pytest.mark.parametrize("within", [False, True])
+def test_an_erasure_says_that_another_gallery_took_the_folder_over_and_has_the_photos(
+    tmp_path: Path, tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch, *, within: bool
+):
+    monkeypatch.setattr(measuring, "MEASURED", 2)
+    home = make_home(tmp_path / "home", tiny_store)
+    place = home / "milvus" if within else tmp_path / "shared"
+    photos = [made.photo_file(tmp_path / f"p{n}.png", n) for n in range(4)]
+    with open_gallery(home) as gallery:
+        add(gallery, *(row(photo, f"P{n}", "A") for n, photo in enumerate(photos)))
+        gallery.add_engine("milvus", address=str(place))
+        gallery.back_up(tmp_path / "backup")
+    restored = make_home(tmp_path / "restored", tiny_store)
+    restore(tmp_path / "backup", load_settings(restored))
+    with open_gallery(restored) as other:
+        other.add_engine("milvus", address=str(place), anew=True)
+    # As after another command: rows are in files of their own.
+    with open_gallery(restored) as other:
+        assert other.engines()[0].error is None
+    with open_gallery(home) as gallery:
+        with pytest.raises(ErasureUnfinished, match="another gallery") as error:
+            gallery.erase(["P0"])
+        assert "and these photos may be among them" in error.value.message
+        assert "Erase the patients in that gallery, too" in error.value.hint
+        assert "gestalt index erase --resume" in error.value.hint
+        assert ("outside this home" if within else "engine remove milvus --forget") in (
+            error.value.hint
+        )
+        if within:
+            with open_gallery(restored) as other:
+                other.erase(["P0"])
+        else:
+            gallery.remove_engine("milvus", forget=True)
+        assert len(gallery.resume_erasures()) == 1
+
+
 def test_a_dropped_space_does_not_delete_the_collection_of_another_gallery(
     gallery: Gallery, other: Gallery, tmp_path: Path
 ):
@@ -179,7 +215,7 @@ def test_a_dropped_space_does_not_delete_the_collection_of_another_gallery(
     other.settings.engines_file.write_bytes(gallery.settings.engines_file.read_bytes())
     with other.database.writing() as session:
         session.execute(sa.update(t.Space).values(fingerprint="ef" * 32))
-    other._engines.take_out()
+    other.search_engines.take_out()
     assert other.engines() == []
     check_whole(gallery)
 

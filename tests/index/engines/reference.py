@@ -94,7 +94,7 @@ class ReferenceEngine:
     def wipe(self) -> None:
         self._collection()
 
-    def settle(self, sequence: int, epoch: int) -> None:
+    def settle(self, sequence: int, epoch: int, *, recount: bool = False) -> None:
         found = self._collection()
         found.position = replace(found.position, sequence=sequence, epoch=epoch)
 

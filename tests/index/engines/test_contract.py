@@ -249,6 +249,16 @@ def test_ages_and_sites_are_corrected_and_nothing_else(opened: Open, rows: Engin
     assert engine.nearest(rows.vectors[0], 1).ids.tolist() == [1]
 
 
+def test_the_number_of_rows_is_that_of_the_identifiers(opened: Open, rows: EngineRows):
+    engine = filled(opened, rows)
+    engine.remove(np.array([1, 17]))
+    engine.add(part(rows, np.array([0, 4])))
+    engine.settle(203, 1, recount=True)
+    position = engine.position()
+    assert position is not None
+    assert position.rows == len(engine.ids()) == 199
+
+
 def test_rows_that_come_later_are_found_with_those_before(
     opened: Open, rows: EngineRows, rng: np.random.Generator
 ):

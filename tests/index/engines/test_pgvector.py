@@ -82,11 +82,20 @@ def test_a_sqlite_file_is_refused():
     assert error.value.hint
 
 
-def test_a_missing_package_is_named(address: str, monkeypatch: pytest.MonkeyPatch):
+def test_a_missing_package_is_named_and_rows_are_taken_out_without_it(
+    engine: PgvectorEngine, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    rows = fill(engine, rng, 20)
     monkeypatch.setitem(__import__("sys").modules, "pgvector", None)
-    with pytest.raises(UsageError) as error:
-        opened(address)
-    assert error.value.hint == "pip install 'gestalt-space[pgvector]'"
+    for ask_one in (engine.create, lambda: engine.add(rows)):
+        with pytest.raises(UsageError) as error:
+            ask_one()
+        assert error.value.hint == "pip install 'gestalt-space[pgvector]'"
+    engine.remove(rows.ids[:5])
+    engine.wipe()
+    assert len(engine.ids()) == 15
+    engine.drop()
+    assert engine.position() is None
 
 
 def test_the_gallerys_own_schema_has_nothing_of_it(
@@ -96,6 +105,19 @@ def test_the_gallerys_own_schema_has_nothing_of_it(
     own = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public'"
     assert ask(address, own) == 0
     assert ask(address, own.replace("public", "gestalt_pgvector")) == 2
+
+
+def test_rows_that_another_program_deleted_are_counted_again_when_asked(
+    address: str, engine: PgvectorEngine, rng: np.random.Generator
+):
+    rows = fill(engine, rng, 20)
+    ask(address, f"DELETE FROM gestalt_pgvector.rows_{SPACE[:16]} WHERE id <= 3")
+    engine.add(rows)
+    engine.remove(rows.ids[:2])
+    engine.settle(30, 1, recount=True)
+    position = engine.position()
+    assert position is not None
+    assert position.rows == len(engine.ids()) == 18
 
 
 def test_galleries_of_two_schemas_are_apart(address: str, rng: np.random.Generator):
