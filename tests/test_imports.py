@@ -16,19 +16,8 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"}
 
 GROUND = frozenset(
-    {
-        "ages",
-        "errors",
-        "types",
-        "settings",
-        "devices",
-        "descriptors",
-        "names",
-        "counts",
-        "paths",
-        "secret_files",
-    }
-    | {"atomic_files", "atomic_folders", "file_lock", "lock_holders", "lazy_value"}
+    {"ages", "errors", "types", "settings", "devices", "descriptors", "names", "counts", "paths"}
+    | {"secret_files", "atomic_files", "atomic_folders", "file_lock", "lock_holders", "lazy_value"}
     | {"call_batching", "same_face", "progress", "tables"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "crops", "ranking", "stats"})
