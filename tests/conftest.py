@@ -13,6 +13,7 @@ from gestalt_space.devices import Precision
 from gestalt_space.encoders import precision
 from gestalt_space.index import search
 from gestalt_space.index.integers import Product, integer_product
+from gestalt_space.store import sqlite
 from gestalt_space.types import Pixels
 from gestalt_space.weights.store import ModelStore
 from tests import databases, made, schema, servers
@@ -117,6 +118,17 @@ def _known_schema(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatc
     """Migrations run for every database in `tests/store`, elsewhere once in a process."""
     if "store" not in request.path.relative_to(Path(__file__).parent).parts:
         monkeypatch.setattr("alembic.command.upgrade", schema.upgrade)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting_for_the_disk(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No test loses power, so only those of `atomic_files` wait until a file is on the disk. A
+    server of PostgreSQL does not wait, either (`servers.FAST`)."""
+    if request.path.name != "test_atomic_files.py":
+        monkeypatch.setattr(os, "fsync", lambda _: None)
+        monkeypatch.setitem(sqlite._WRITING, "synchronous", 0)
 
 
 @pytest.fixture(autouse=True)

@@ -4,7 +4,7 @@ import ast
 import importlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +17,7 @@ PACKAGES = {"gestalt_space": ROOT / "gestalt_space", "gestalt_cli": ROOT / "cli"
 
 GROUND = frozenset(
     {"ages", "errors", "types", "settings", "devices", "descriptors", "names", "counts", "paths"}
-    | {"atomic_files", "atomic_folders", "file_lock", "lock_holders", "lazy_value"}
+    | {"secret_files", "atomic_files", "atomic_folders", "file_lock", "lock_holders", "lazy_value"}
     | {"call_batching", "same_face", "progress", "tables"}
 )
 ROOMS = frozenset({"faces", "encoders", "index", "store", "crops", "ranking", "stats"})
@@ -57,17 +57,31 @@ def level(room: str) -> int:
 
 
 @cache
-def imported(path: Path, module: str) -> tuple[str, ...]:
-    """Full names of the modules that a file imports, anywhere in it."""
-    return tuple(_imported(path, module))
+def import_statements(path: Path) -> tuple[ast.Import | ast.ImportFrom, ...]:
+    """The imports of a file, anywhere in it."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return tuple(
+        node for node in statements(tree.body) if isinstance(node, ast.Import | ast.ImportFrom)
+    )
 
 
-def _imported(path: Path, module: str) -> Iterator[str]:
+def statements(nodes: Iterable[ast.AST]) -> Iterator[ast.AST]:
+    """Statements and all that stand in them. Most nodes of a tree are of expressions, which have no
+    imports and are not walked."""
+    for node in nodes:
+        yield node
+        for inner in ("body", "handlers", "cases", "orelse", "finalbody"):
+            if isinstance(found := getattr(node, inner, None), list):
+                yield from statements(found)
+
+
+def imported(path: Path, module: str) -> Iterator[str]:
+    """Full names of the modules that a file imports."""
     package = module if path.name == "__init__.py" else module.rpartition(".")[0]
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in import_statements(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom):
+        else:
             base = node.module or ""
             if node.level:
                 parents = package.split(".")

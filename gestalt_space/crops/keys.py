@@ -6,9 +6,11 @@ import binascii
 import hashlib
 from base64 import b64decode
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from gestalt_space.errors import CropStoreError
 from gestalt_space.paths import display_name
+from gestalt_space.secret_files import closing_command
 from gestalt_space.settings import Settings
 
 KEY_BYTES = 32
@@ -50,7 +52,8 @@ class CropKeys:
 def read_keys(settings: Settings) -> CropKeys:
     """The keys that the settings name: the first of them encrypts, all of them decrypt.
 
-    Raises `CropStoreError` where there is none, or something else than a key.
+    Raises `CropStoreError` where there is none, or something else than a key, or where others may
+    read their file.
     """
     words = _text(settings).split()
     if not words:
@@ -65,10 +68,13 @@ def _text(settings: Settings) -> str:
     if settings.crops_key is not None:
         return settings.crops_key.get_secret_value()
     file = settings.crops_key_file
-    if file is None:
-        return ""
+    return "" if file is None else _text_of(file)
+
+
+def _text_of(file: Path) -> str:
     try:
-        return file.read_text("ascii")
+        mending = closing_command(file)
+        text = file.read_text("ascii")
     except OSError as error:
         raise CropStoreError(
             f"The key of the crops cannot be read from {display_name(file)}: {error.strerror}.",
@@ -77,6 +83,11 @@ def _text(settings: Settings) -> str:
     except UnicodeDecodeError:
         # Not shown, nor kept as the cause: it may have the key in it.
         raise _wrong() from None
+    if mending is not None:
+        raise CropStoreError(
+            f"Others may read the key file of the crops {display_name(file)}.", f"Run `{mending}`."
+        )
+    return text
 
 
 def _key(word: str) -> CropKey:

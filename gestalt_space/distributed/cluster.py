@@ -151,7 +151,8 @@ def _start(
             # Other users of this machine are refused.
             "RAY_AUTH_MODE": "token",
             "RAY_AUTH_TOKEN": secrets.token_hex(32),
-            # On Linux, too, Ray then listens on 127.0.0.1 alone.
+            # On Linux, too, Ray then listens on 127.0.0.1 alone. Nothing else in Ray 2.60 does
+            # that: where `_node_ip_address` is a loopback address, it takes an outer one.
             "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",
         }
     with (folder / "driver.log").open("wb") as log:

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -18,6 +19,9 @@ from gestalt_space.file_lock import try_lock
 
 _BEGINNING = "gestalt-ray-"
 _LOCK = ".lock"
+UNLOCKED_SECONDS = 24 * 60 * 60
+"""For how long a folder without any lock may be one whose process is about to lock it; that takes
+milliseconds. An older one was left by a process that was killed before it could."""
 
 
 @contextmanager
@@ -51,12 +55,14 @@ def using(folder: Path, role: str) -> Iterator[None]:
 
 
 def delete_abandoned(place: Path) -> None:
-    """Delete the folders in `place` that dead processes of this user left."""
+    """Delete the folders in `place` that dead processes of this user left: those whose locks nobody
+    holds, and old ones without a lock."""
     for folder in place.glob(f"{_BEGINNING}*"):
         with suppress(OSError), ExitStack() as held:
             there = folder.lstat()
             if not stat.S_ISDIR(there.st_mode) or there.st_uid != os.getuid():
                 continue
             locks = [held.enter_context(try_lock(one)) for one in folder.glob(f"*{_LOCK}")]
-            if locks and all(locks):
+            is_old = time.time() - there.st_mtime > UNLOCKED_SECONDS
+            if all(locks) if locks else is_old:
                 shutil.rmtree(folder, ignore_errors=True)

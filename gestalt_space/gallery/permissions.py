@@ -63,12 +63,6 @@ def _personal(home: Path, settings: Settings) -> Iterator[Path]:
         yield from sorted(settings.calibrating_dir.rglob("*"))
 
 
-def is_open_to_all(path: Path) -> bool:
-    """Whether everybody on the machine has a right to a file; False where modes do not tell. A
-    group may be meant to: systemd gives credentials such a mode."""
-    return os.name == "posix" and bool(_mode(path) & OTHERS)
-
-
 def _beyond_owner(path: Path) -> bool:
     return bool(_mode(path) & (GROUP | OTHERS))
 

@@ -3,69 +3,32 @@ broken, or not what they seem."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from gestalt_space.errors import UsageError
-from gestalt_space.gallery.intake.disorders import parse_disorder
-from gestalt_space.gallery.intake.genes import read_gene
-from gestalt_space.match.for_site import SiteAnswer, SiteLine, SiteQuestion
+from gestalt_space.match.for_site import SiteAnswer, SiteQuestion
 from gestalt_space.paths import display_name
-from gestalt_space.ranking.calibration import LikelihoodRatio
 from gestalt_space.sites.exchange import HttpAnswer
+from gestalt_space.sites.received import BrokenAnswer, Received, broken, lines_of, read_answer
 from gestalt_space.sites.replies import SiteReply, SiteState
 from gestalt_space.sites.site import Site
 
 VERSION = 1
 LONGEST_TOLD = 200
-_Count = Annotated[int, Field(ge=0, le=10**12)]
-_Text = Annotated[str, Field(max_length=300)]
 
 
-class _Read(BaseModel):
-    # Fields may be added without a new version.
-    model_config = ConfigDict(extra="ignore", strict=True, allow_inf_nan=False)
-
-
-class _Ratio(_Read):
-    value: Annotated[float, Field(ge=0)]
-    lower: Annotated[float, Field(ge=0)]
-
-
-class _Line(_Read):
-    rank: _Count
-    id: Annotated[str, Field(min_length=1, max_length=300)]
-    name: _Text
-    similarity: Annotated[float, Field(ge=-1, le=1)]
-    percentile: Annotated[float, Field(ge=0, le=100)] | None
-    likelihood_ratio: _Ratio | None
-    patients_at_least: _Count
-    photos_at_least: _Count
-
-
-class _Answer(_Read):
-    document: Literal["site-answer"]
-    version: Literal[1]
-    space: str
-    by: Literal["disorder", "gene"]
-    least_patients: _Count
-    patients_at_least: _Count
-    verdict: Literal["close match", "weak match", "no close match"] | None
-    lines: Annotated[list[_Line], Field(max_length=1000)]
-
-
-class _Version(_Read):
+class _Version(Received):
     document: str
     version: int
 
 
-class _Error(_Read):
-    code: _Text
+class _Error(Received):
+    code: Annotated[str, Field(max_length=300)]
     message: str
 
 
-class _ErrorDocument(_Read):
+class _ErrorDocument(Received):
     error: _Error
 
 
@@ -92,54 +55,32 @@ def failed(site: Site, state: SiteState, told: str) -> SiteReply:
 
 
 def _answered(site: Site, question: SiteQuestion, body: bytes) -> SiteReply:
+    version = _version_in(body)
+    if version not in (None, VERSION):
+        told = f"Its answers have version {version}; this gestalt-space reads {VERSION}."
+        return failed(site, "other_version", told)
     try:
-        version = _Version.model_validate_json(body)
-        if version.document == "site-answer" and version.version != VERSION:
-            told = f"Its answers have version {version.version}; this gestalt-space reads 1."
-            return failed(site, "other_version", told)
-        read = _Answer.model_validate_json(body)
+        read = read_answer(body)
         if read.space != question.fingerprint:
             return failed(site, "other_space", "Its answer is of another space than the question.")
-        lines = _lines(read.lines, question)
-    except (ValidationError, UsageError, ValueError, RecursionError):
-        return failed(site, "invalid_answer", "Its answer is not what such a service answers.")
-    if read.by != question.by:
-        return failed(site, "invalid_answer", f"It answers about {read.by}s.")
+        if read.by != question.by:
+            raise broken("by", f"is {read.by!r}, but the question was about {question.by}s")
+        if len(read.lines) > question.k:
+            raise broken("lines", f"has {len(read.lines)} lines, more than asked for, {question.k}")
+        lines = lines_of(read)
+    except BrokenAnswer as error:
+        return failed(site, "invalid_answer", str(error)[:LONGEST_TOLD])
     answer = SiteAnswer(lines, read.verdict, read.least_patients, read.patients_at_least)
     return SiteReply(site.name, site.address, "answered", None, answer)
 
 
-def _lines(read: list[_Line], question: SiteQuestion) -> tuple[SiteLine, ...]:
-    """The lines, if they are a ranking. Raises `ValueError`, `UsageError`."""
-    lines = tuple(
-        SiteLine(
-            rank=rank,
-            id=_identifier(one.id, question.by),
-            name=display_name(one.name),
-            similarity=one.similarity,
-            percentile=one.percentile,
-            likelihood_ratio=None
-            if one.likelihood_ratio is None
-            else LikelihoodRatio(one.likelihood_ratio.value, one.likelihood_ratio.lower),
-            patients_at_least=one.patients_at_least,
-            photos_at_least=one.photos_at_least,
-        )
-        for rank, one in enumerate(read, start=1)
-    )
-    similarities = [line.similarity for line in lines]
-    if (
-        len(lines) > question.k
-        or len({line.id for line in lines}) < len(lines)
-        or similarities != sorted(similarities, reverse=True)
-        or [one.rank for one in read] != list(range(1, len(read) + 1))
-    ):
-        raise ValueError("no ranking")
-    return lines
-
-
-def _identifier(text: str, by: Literal["disorder", "gene"]) -> str:
-    printable = display_name(text)
-    return parse_disorder(printable) if by == "disorder" else read_gene(printable).value
+def _version_in(body: bytes) -> int | None:
+    """The version of such an answer; None where it is none."""
+    try:
+        found = _Version.model_validate_json(body)
+    except ValidationError:
+        return None
+    return found.version if found.document == "site-answer" else None
 
 
 def _error_in(body: bytes) -> tuple[str, str]:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +11,7 @@ from urllib.parse import urlsplit
 
 from gestalt_space.errors import UsageError
 from gestalt_space.paths import display_name
+from gestalt_space.secret_files import closing_command
 from gestalt_space.settings import Settings
 
 _TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
@@ -99,16 +98,14 @@ def read_token(file: Path) -> str:
     may read it."""
     where = display_name(file)
     try:
-        mode = file.stat().st_mode
+        mending = closing_command(file)
         text = file.read_text("ascii").strip()
     except (OSError, ValueError) as error:
         raise UsageError(
             f"The token file {where} cannot be read.", "Check `token_file`."
         ) from error
-    if os.name == "posix" and mode & 0o077:
-        raise UsageError(
-            f"Others may read the token file {where}.", f"Run `chmod 600 {shlex.quote(where)}`."
-        )
+    if mending is not None:
+        raise UsageError(f"Others may read the token file {where}.", f"Run `{mending}`.")
     return _checked_token(text, where)
 
 

@@ -105,7 +105,8 @@ def test_a_composite_is_written_and_a_small_group_refused(
         "--overwrite",
         "--sharpen",
     )
-    assert "The face is sharpened" in gestalt(*words).out + gestalt(*words).err
+    sharpened = gestalt(*words)
+    assert "The face is sharpened" in sharpened.out + sharpened.err
     assert path.read_bytes().startswith(b"\x89PNG")
     assert Image.open(path).width > 336
     plain = gestalt(*words[:-1], "--plain")

@@ -20,7 +20,7 @@ SMALL = (
     "--disorders",
     5,
     "--patients",
-    20,
+    11,
     "--seed",
     3,
     "--space",
@@ -68,6 +68,14 @@ def test_json_is_one_document_and_progress_goes_elsewhere(gestalt: Command) -> N
         )
     for line in document["probe"]["disorders"]:
         assert f"{line['similarity']:.3f} {line['patient']}"[:5] in page.text
+    # And the command that it names works.
+    photo = Path(document["cohort"], document["probe"]["photo"])
+    again = gestalt(
+        *("match", photo, "--home", document["home"], "--top", 99),
+        *("--detector", "aligned", "--json"),
+    )
+    (probe,) = again.document["probes"]
+    assert probe["disorders"] == document["probe"]["disorders"]
 
 
 def test_the_list_marks_the_true_one_and_fits_in_80_columns(
@@ -131,17 +139,6 @@ def test_published_cases_are_taken_where_they_are_named(
     page = Page(Path("there/report.html").read_text(encoding="utf-8"))
     assert "simulated face of a published case" in page.text
     assert Path("there/cohort/cases.csv").is_file()
-
-
-def test_the_command_it_names_works(gestalt: Command) -> None:
-    document = gestalt("demo", "--json", *SMALL).document
-    photo = Path(document["cohort"], document["probe"]["photo"])
-    again = gestalt(
-        *("match", photo, "--home", document["home"], "--top", 99),
-        *("--detector", "aligned", "--json"),
-    )
-    (probe,) = again.document["probes"]
-    assert probe["disorders"] == document["probe"]["disorders"]
 
 
 @pytest.mark.parametrize("words", [(), ("--open",)], ids=["", "open"])

@@ -203,6 +203,7 @@ FORTY = block_commands(ROOT / "docs" / "forty-photos.md")[2:]
 CLUSTERS = [line for line in FORTY if "cohort cluster" in line or "cohort report" in line]
 
 
+@pytest.mark.lengthy
 def test_from_forty_photos_to_a_figure(forty: Path, gestalt: Command) -> None:
     run_lines([line for line in FORTY if line not in CLUSTERS], forty, gestalt)
     for name in ("heat.png", "map.png", "everybody.html", "face.png", "map.npz"):
@@ -225,9 +226,14 @@ PAGES = sorted(
 )
 
 
-LONG = {"gaze-studies.md": pytest.mark.slow, "many-machines.md": pytest.mark.lengthy}
-"""A study of 24 readers and 40 faces, whose commands run on a small one in their own tests; and
-clusters and engines."""
+LONG = {
+    "gaze-studies.md": pytest.mark.slow,
+    "many-machines.md": pytest.mark.lengthy,
+    "gaze.md": pytest.mark.lengthy,
+    "explain.md": pytest.mark.lengthy,
+}
+"""A study of 24 readers and 40 faces, whose commands run on a small one in their own tests;
+clusters and engines; and what has tests of its own for each command and takes ten seconds."""
 
 
 @pytest.mark.parametrize(

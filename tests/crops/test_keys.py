@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import re
+import shlex
+import subprocess
 from base64 import b64encode
 from pathlib import Path
 
@@ -16,6 +20,7 @@ SECRET = bytes(range(32))
 @pytest.fixture
 def file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     path = tmp_path / "key"
+    path.touch(0o600)
     monkeypatch.setenv("GESTALT_CROPS_KEY_FILE", str(path))
     return path
 
@@ -79,6 +84,23 @@ def test_an_empty_file_is_no_key(file: Path):
         read_keys(load_settings())
 
 
+@pytest.mark.skipif(os.name != "posix", reason="rights are others on Windows")
+@pytest.mark.parametrize("mode", [0o644, 0o640, 0o602])
+def test_a_file_that_others_may_read_is_refused_with_the_command_that_mends_it(
+    file: Path, mode: int
+):
+    file.write_text(KEY)
+    file.chmod(mode)
+    with pytest.raises(CropStoreError, match="Others may read the key file") as caught:
+        read_keys(load_settings())
+    assert str(file) in caught.value.message
+    command = re.fullmatch("Run `(.*)`\\.", caught.value.hint)
+    assert command is not None
+    subprocess.run(shlex.split(command[1]), check=True)
+    assert read_keys(load_settings()).current == CropKey.of(SECRET)
+
+
 def test_a_file_that_is_not_there_is_named(file: Path):
+    file.unlink()
     with pytest.raises(CropStoreError, match=r"cannot be read from .*key"):
         read_keys(load_settings())

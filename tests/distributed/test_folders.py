@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -9,6 +11,8 @@ import pytest
 from gestalt_space.distributed.folders import delete_abandoned, temporary_folder, using
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Ray is not used on Windows")
+
+DAY = 24 * 60 * 60
 
 KILLED = """
 import os, signal, sys
@@ -44,6 +48,46 @@ def test_one_living_process_keeps_its_folder(tmp_path: Path, dead: str, living: 
         assert folder.exists()
     delete_abandoned(tmp_path)
     assert not folder.exists()
+
+
+def age(folder: Path, seconds: float) -> None:
+    """Let a folder have been changed that long ago."""
+    then = time.time() - seconds
+    os.utime(folder, (then, then))
+
+
+def test_a_folder_whose_process_died_before_it_had_a_lock_is_deleted_after_a_day(tmp_path: Path):
+    empty, unnamed = tmp_path / "gestalt-ray-empty", tmp_path / "gestalt-ray-unnamed"
+    for folder in (empty, unnamed):
+        folder.mkdir()
+    (unnamed / "command").touch()
+    for seconds in (0, DAY - 60, -DAY):
+        for folder in (empty, unnamed):
+            age(folder, seconds)
+        delete_abandoned(tmp_path)
+        assert empty.exists()
+        assert unnamed.exists()
+    for folder in (empty, unnamed):
+        age(folder, DAY + 60)
+    delete_abandoned(tmp_path)
+    assert not empty.exists()
+    assert not unnamed.exists()
+
+
+def test_an_old_folder_that_is_in_use_or_not_ours_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    used, foreign = tmp_path / "gestalt-ray-used", tmp_path / "gestalt-ray-foreign"
+    used.mkdir()
+    foreign.mkdir()
+    with using(used, "command"), monkeypatch.context() as patch:
+        age(used, 9 * DAY)
+        delete_abandoned(tmp_path)
+        assert used.exists()
+        age(foreign, 9 * DAY)
+        patch.setattr("os.getuid", lambda: 12345)
+        delete_abandoned(tmp_path)
+    assert foreign.exists()
 
 
 def test_what_is_nobody_s_or_another_user_s_is_kept(

@@ -259,7 +259,7 @@ def test_redirects_are_not_followed(gallery: Gallery) -> None:
         {"id": ""},
         {"id": "OMIM:99"},
         {"id": 5},
-        {"name": "x" * 1000},
+        {"name": "x" * 1001},
         {"rank": 2},
     ],
 )

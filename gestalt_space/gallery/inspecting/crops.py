@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator
 
 from gestalt_space.counts import counted_text
+from gestalt_space.crops.keys import read_keys
 from gestalt_space.crops.places import checked_url
 from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.opened import OpenGallery
-from gestalt_space.gallery.permissions import is_open_to_all
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import crop_moves
@@ -17,7 +16,7 @@ from gestalt_space.store import crop_moves
 
 def without_wrong_crops(settings: Settings) -> tuple[Settings, list[CheckFinding]]:
     """Settings with which a gallery can be opened, and what is wrong with those of the crops:
-    GESTALT_CROPS is no place, or all may read the file of the keys."""
+    GESTALT_CROPS is no place, or GESTALT_CROPS_KEY_FILE cannot be used."""
     found = list(guarded("crops", _settings_of_crops(settings)))
     if any(one.state == "fail" for one in found):
         settings = settings.model_copy(update={"crops": None})
@@ -25,17 +24,11 @@ def without_wrong_crops(settings: Settings) -> tuple[Settings, list[CheckFinding
 
 
 def _settings_of_crops(settings: Settings) -> Iterator[CheckFinding]:
-    file = settings.crops_key_file
-    if file is not None and is_open_to_all(file):
-        where = display_name(file)
-        yield CheckFinding(
-            "crops",
-            "note",
-            f"all users of this machine may read the keys of the crops in {where}",
-            f"Run `chmod 600 {shlex.quote(where)}`.",
-        )
     if settings.crops is not None:
         checked_url(settings.crops)
+    if settings.crops_key_file is not None:
+        read_keys(settings)
+    yield from ()
 
 
 def inspect_crops(gallery: OpenGallery) -> Iterator[CheckFinding]:

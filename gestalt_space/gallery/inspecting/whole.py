@@ -41,8 +41,12 @@ def inspect_gallery(
     never raises `GestaltError`.
     """
     settings, crops = without_wrong_crops(settings)
-    yield from guarded("database", _gallery(settings, sample, seed, engines, stages))
-    yield from crops
+    seen: set[CheckFinding] = set()
+    for one in guarded("database", _gallery(settings, sample, seed, engines, stages)):
+        seen.add(one)
+        yield one
+    # Keys that cannot be used are found once more where a crop is read.
+    yield from (one for one in crops if one not in seen)
     yield from guarded("rights", inspect_rights(settings))
 
 
