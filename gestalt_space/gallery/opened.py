@@ -96,11 +96,16 @@ class OpenGallery:
         self._calibrations: WeakKeyDictionary[GalleryState, CalibrationState] = WeakKeyDictionary()
         self._run_counts: WeakKeyDictionary[GalleryState, RunCounts] = WeakKeyDictionary()
         self._pinned: ActiveSpace | None = None
-        if not self.exists:
-            check_not_lost(self.database, settings.index_dir)
-        elif finish and self.database.is_writable:
-            # A process that was stopped may have left what it removed in a file.
-            attempted(self._keeper.finish_left)
+        try:
+            if not self.exists:
+                check_not_lost(self.database, settings.index_dir)
+            elif finish and self.database.is_writable:
+                # A process that was stopped may have left what it removed in a file.
+                attempted(self._keeper.finish_left)
+        except BaseException:
+            # Nobody has it to close it: connections to servers would stay open.
+            self.close()
+            raise
 
     @classmethod
     def open(

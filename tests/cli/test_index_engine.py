@@ -65,7 +65,9 @@ def test_an_engine_is_added_used_and_removed(
     assert "pgvector: recall@10 1.00 measured on 20 photos" in said
     (listed,) = gestalt("index", "engine", "list", "--json").document["engines"]
     assert (listed["name"], listed["space"], listed["photos"]) == ("pgvector", "tiny", 200)
-    assert "pgvector" in gestalt("index", "engine", "list").out
+    table = gestalt("index", "engine", "list").out
+    assert [title in table for title in ("recall@10", "of disorders", "probes")] == [True] * 3
+    assert "pgvector" in table
     again = gestalt("index", "engine", "add", "pgvector")
     assert (again.code, "engine sync pgvector" in again.err) == (2, True)
     synced = gestalt("index", "engine", "sync", "pgvector", "--anew", "--json").document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from gestalt_space.errors import DatabaseError, ErasureUnfinished
 from gestalt_space.gallery.archives.restoring import restore
 from gestalt_space.gallery.engines import measuring
 from gestalt_space.gallery.erasure.places import places_of
+from gestalt_space.gallery.keeper import Keeper
 from gestalt_space.home import Gallery
 from gestalt_space.match.question import Question
 from gestalt_space.settings import load_settings
@@ -185,3 +187,31 @@ def test_who_is_removed_by_a_home_that_does_not_name_the_engine_is_taken_out_of_
         (table,) = (name for name in sa_tables(connection)["gestalt_pgvector"] if "rows_" in name)
         count = connection.exec_driver_sql(f"SELECT count(*) FROM gestalt_pgvector.{table}")
         assert count.scalar() == 58
+
+
+def test_an_opening_that_fails_leaves_no_connection_to_the_server(
+    gallery: Gallery, monkeypatch: pytest.MonkeyPatch
+):
+    home, address = gallery.settings.home, address_of(gallery)
+    gallery.close()
+    query = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+        "AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+    def interrupted(keeper: Keeper) -> None:
+        assert keeper._engines is not None
+        keeper._engines.take_out()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Keeper, "finish_left", interrupted)
+    with admin(address).connect() as connection:
+        with pytest.raises(KeyboardInterrupt) as held:
+            open_gallery(home)
+        left, until = 1, time.monotonic() + 5
+        while left and time.monotonic() < until:
+            left = connection.exec_driver_sql(query).scalar()
+            connection.exec_driver_sql("SELECT pg_stat_clear_snapshot()")
+            time.sleep(0.05)
+    assert held.value is not None, "what it holds was not collected meanwhile"
+    assert left == 0
