@@ -35,6 +35,8 @@ demo: $(USABLE)
 test test-lengthy test-float32: export OMP_NUM_THREADS := 1
 test test-lengthy test-float32: export OPENBLAS_NUM_THREADS := 1
 test test-lengthy test-float32: export OPENCV_FOR_THREADS_NUM := 1
+# Where the environment forbids compiled files, each worker and each process of a test compiles all anew.
+test test-lengthy test-float32: export PYTHONDONTWRITEBYTECODE :=
 test: setup
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
