@@ -273,6 +273,8 @@ def test_a_stream_that_the_caller_has_closed_is_no_fault(stream: int) -> None:
 
 CLOSED_EARLY = [
     ("phenotype", "search", "nose"),
+    pytest.param(("phenotype", "search", "nose", "--json"), marks=pytest.mark.lengthy),
+    pytest.param(("phenotype", "rank", "--hpo", "HP:0000011"), marks=pytest.mark.lengthy),
     ("phenotype", "rank", "--hpo", "HP:0000011", "--json"),
     ("phenotype", "rank", "--hpo", "HP:0000011", "--csv", "-"),
     ("models", "list"),
