@@ -182,6 +182,7 @@ def put_in(
     """
     with added_photos.report_to(report) as tell:
         with starting():
+            _check_cluster(gallery)
             gallery.database.require_writable()
             if not quiet:
                 _say_how(gallery)
@@ -295,6 +296,14 @@ def _check_report(report: Path | None, targets: list[Path]) -> None:
         raise UsageError(
             f"The report would overwrite {report.name}.", "Choose another --report FILE."
         )
+
+
+def _check_cluster(gallery: Gallery) -> None:
+    """Before a gallery is made: that the cluster is there."""
+    from gestalt_space.distributed.cluster import check_cluster
+
+    if gallery.options.engine == "ray":
+        check_cluster(gallery.options.address or gallery.settings.ray_address)
 
 
 def _say_how(gallery: Gallery) -> None:

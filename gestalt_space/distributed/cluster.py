@@ -31,7 +31,7 @@ _INSTALL = "Run `pip install 'gestalt-space[ray]'`."
 _JOIN = (
     "Run the command on a machine of the cluster. `ray status` shows whether the cluster is there, "
     "and `ray start --address=HOST:PORT` adds a machine. If the cluster has a token, set "
-    "RAY_AUTH_MODE=token and RAY_AUTH_TOKEN."
+    "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN to the same token."
 )
 
 
@@ -85,8 +85,7 @@ def open_cluster(address: str | None = None, *, patience: float = PATIENCE) -> I
     `check_address`, `ClusterError` if no cluster answers there, or one with another version of Ray
     or Python.
     """
-    check_address(address)
-    _knock(address, patience)
+    check_cluster(address, patience)
     ours, theirs = Pipe()
     with temporary_folder() as folder, ours:
         with theirs:
@@ -122,8 +121,10 @@ def check_address(address: str | None) -> None:
         )
 
 
-def _knock(address: str | None, patience: float) -> None:
-    """See that somebody listens: Ray itself tries for minutes."""
+def check_cluster(address: str | None, patience: float = PATIENCE) -> None:
+    """See that somebody listens there: Ray itself tries for minutes. Raises `UsageError` as
+    `check_address`, and `ClusterError`."""
+    check_address(address)
     if address in (None, "auto"):
         return
     host, _, port = str(address).rpartition(":")

@@ -34,7 +34,7 @@ def add_user(database: Database, name: str, role: Role, password: str | None) ->
         if role != "admin" and not accounts.count_users(session):
             raise UsageError(
                 "The first user has to be an admin: from then on nobody else manages users.",
-                f"Run `gestalt user add {name} --role admin`.",
+                "Add one of your own first: `gestalt user add NAME --role admin`.",
             )
         return accounts.add_user(session, name, role, hashed)
 

@@ -29,6 +29,7 @@ from gestalt_space.store.audit import record_event
 from gestalt_space.store.lookups import find_patient
 
 MOST_LINES = 100
+_AUTHORITIES = "To trust an authority of your own, set SSL_CERT_FILE to its certificate."
 SILENT = ("late", "unreachable")
 """Who is one of these is not asked about further probes."""
 
@@ -173,8 +174,9 @@ def _reply(site: Site, question: SiteQuestion, exchange: Exchange, late: str) ->
         return failed(site, "late", late)
     except TooLong:
         return failed(site, "invalid_answer", "Its answer is too long.")
-    except ssl.SSLCertVerificationError:
-        return failed(site, "unreachable", "Its certificate is not trusted.")
+    except ssl.SSLCertVerificationError as error:
+        told = f"Its certificate is not trusted: {error.verify_message.rstrip('.')}. {_AUTHORITIES}"
+        return failed(site, "unreachable", told)
     except ssl.SSLError:
         return failed(site, "unreachable", "No encrypted connection was possible.")
     except OSError as error:

@@ -42,12 +42,14 @@ def test_commands_that_encode_by_a_cluster(
     assert ran.document["run"]["device"] == "cpu"
 
 
-def test_a_cluster_that_is_away(photos: list[Path], gestalt: Command) -> None:
+def test_a_cluster_that_is_away(photos: list[Path], gestalt: Command, home: Path) -> None:
     ray = ("--engine", "ray", "--address", "127.0.0.1:1")
     ran = gestalt("index", "add", photos[0], "--patient", "P1", *ALIGNED, *ray)
     assert ran.code == 1
     assert "No Ray cluster answers at 127.0.0.1:1" in ran.err
     assert "ray status" in ran.err
+    assert "New gallery" not in ran.err
+    assert not any(home.glob("gallery*"))
 
 
 @pytest.mark.parametrize(

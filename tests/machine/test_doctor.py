@@ -117,7 +117,7 @@ def test_other_hospitals_are_looked_at_where_there_are_some(
     monkeypatch.setenv("GESTALT_SITES", json.dumps({"b": site}))
     monkeypatch.setenv("GESTALT_SITE_CONSENTS", '["Research"]')
     findings = found(load_settings(home))
-    assert findings["hospital b"].detail == "may be asked at https://b.example"
+    assert findings["hospital b"].detail == "may be asked at https://b.example; not tried"
     assert findings["other hospitals"].state == "note", "no patient has this consent"
     monkeypatch.setenv("GESTALT_SITES", json.dumps({"b": site | {"address": "x"}}))
     assert failing(load_settings(home)) == {"hospital b"}

@@ -276,8 +276,10 @@ def test_a_flood_is_told_to_wait(serve: Serve, photo: tuple[str, bytes]) -> None
 
 
 def test_the_first_user_and_the_last_admin_are_admins(gallery: Gallery) -> None:
-    with pytest.raises(UsageError, match="first user"):
-        users.add_user(gallery.database, "anna", "reader", None)
+    with pytest.raises(UsageError, match="first user") as refused:
+        users.add_user(gallery.database, "hospital-b", "site", None)
+    # Another hospital is never to be made the admin.
+    assert "gestalt user add NAME --role admin" in refused.value.hint
     users.add_user(gallery.database, "anna", "admin", None)
     users.add_user(gallery.database, "ben", "reader", None)
     for change in ({"role": "reader"}, {"disabled": True}):

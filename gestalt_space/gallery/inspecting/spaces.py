@@ -15,6 +15,8 @@ from gestalt_space.store.reads import StoredSpace
 from gestalt_space.store.runs import run_counts
 from gestalt_space.weights.store import BUILTIN, BUILTIN_CAUTION
 
+_ANOTHER = "Others are listed by `gestalt models list`."
+
 
 def inspect_spaces(gallery: ListingMixin, spaces: Sequence[StoredSpace]) -> Iterator[CheckFinding]:
     """The specification and model of each, and the one that the gallery works in."""
@@ -43,7 +45,7 @@ def inspect_spaces(gallery: ListingMixin, spaces: Sequence[StoredSpace]) -> Iter
         space = gallery.space
         yield CheckFinding("space", "ok", f"{space.model.name}, {space.fingerprint[:12]}")
         if space.model.name == BUILTIN:
-            yield CheckFinding("encoder", "note", BUILTIN_CAUTION, "Run `gestalt models list`.")
+            yield CheckFinding("encoder", "note", BUILTIN_CAUTION, _ANOTHER)
 
 
 def inspect_runs(database: Database, spaces: Sequence[StoredSpace]) -> Iterator[CheckFinding]:
