@@ -34,7 +34,7 @@ def add(
         str | None,
         typer.Option(
             "--address",
-            help="Address of the engine, without a password; for milvus also a folder. [default: "
+            help="Address of milvus: http://HOST:19530 without a password, or a folder. [default: "
             "the gallery's own database, or the folder `milvus` of the home]",
             show_default=False,
         ),
@@ -159,7 +159,8 @@ def _say(state: EngineState, *, as_json: bool, quiet: bool) -> None:
         return
     if quiet or state.position is None:
         return
-    output.say(f"{state.record.name} has {counted_text(state.position.rows, 'photo')}.")
+    photos = counted_text(state.position.rows, "photo")
+    output.say(f"{state.record.name} has {photos} in {state.place}.")
     if (recall := state.record.recall) is not None:
         output.say(
             f"It finds {100 * recall.photos:.1f} % of the {NEAREST} nearest photos and "

@@ -218,11 +218,19 @@ VIEW: Any = SimpleNamespace(
 ENGINES = (
     EngineState(
         EngineRecord("pgvector", "ab" * 32, None, EngineRecall(0.98765, 0.99, 300, 100_000)),
+        "postgresql://user@host/db",
         "tiny",
         EnginePosition("ab" * 32, 512, "cd" * 16, 100_003, 2, 100_000),
         3,
     ),
-    EngineState(EngineRecord("pgvector", "cd" * 32, "postgresql://host/db"), None, None, 0, ERROR),
+    EngineState(
+        EngineRecord("milvus", "cd" * 32, "http://host:19530"),
+        "http://host:19530",
+        None,
+        None,
+        0,
+        ERROR,
+    ),
 )
 CALIBRATION = CalibrationState("current", 5, 4, 5, 4, 0)
 PATIENTS = (

@@ -23,11 +23,13 @@ from gestalt_space.store.reads import StoredSpace
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """An engine of a home. `model`: of its space, None where the gallery does not have it any more;
-    `position`: what the engine knows, None where it has nothing; `newer`: photos of the database
-    that it does not know; `error`: why it could not be asked."""
+    """An engine of a home. `place`: the folder or the address where it has the descriptors, without
+    secrets; `model`: of its space, None where the gallery does not have it any more; `position`:
+    what the engine knows, None where it has nothing; `newer`: photos of the database that it does
+    not know; `error`: why it could not be asked."""
 
     record: EngineRecord
+    place: str
     model: str | None
     position: EnginePosition | None
     newer: int
@@ -136,22 +138,23 @@ class EnginesMixin(WritableGallery):
         return self._engine_state(done, space)
 
     def _engine_state(self, record: EngineRecord, space: StoredSpace | None) -> EngineState:
+        place = self.search_engines.place(record)
         if space is None:
-            return EngineState(record, None, None, 0)
+            return EngineState(record, place, None, None, 0)
         try:
             position = self.search_engines.engine(record, space.dim).position()
         except (EngineError, UsageError) as error:
-            return EngineState(record, space.model, None, 0, error)
+            return EngineState(record, place, space.model, None, 0, error)
         with self.database.reading() as session:
             if position is None:
                 photos = reads.count_descriptors(session, space)
-                return EngineState(record, space.model, None, photos, removed(record.name))
+                return EngineState(record, place, space.model, None, photos, removed(record.name))
             if position.gallery != gallery_id(session):
                 photos = reads.count_descriptors(session, space)
                 other = of_another_gallery(record.name)
-                return EngineState(record, space.model, None, photos, other)
+                return EngineState(record, place, space.model, None, photos, other)
             newer = tail.count_waiting(session, space, position.sequence)[0]
-        return EngineState(record, space.model, position, newer)
+        return EngineState(record, place, space.model, position, newer)
 
     def _record_of(self, name: str, space: StoredSpace) -> EngineRecord:
         record = self.search_engines.record_of(parse_engine(name), space.fingerprint)
