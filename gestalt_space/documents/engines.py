@@ -7,7 +7,7 @@ from typing import Literal
 
 from gestalt_space.documents.form import Form
 from gestalt_space.documents.parts import ErrorForm, error_form
-from gestalt_space.gallery.engines.engine_mixin import EngineState
+from gestalt_space.gallery.engines.engine_mixin import EngineRemoved, EngineState
 from gestalt_space.tables.table import Column, Table
 
 
@@ -59,12 +59,16 @@ class EngineDocument(Form):
 
 
 class EngineRemovedDocument(Form):
-    """A search engine that is not used any more. `forgotten`: its data were not deleted."""
+    """A search engine that is not used any more. `forgotten`: its data were not deleted. `place`:
+    the folder or the address where it had the descriptors; `left`: the folder in which Milvus Lite
+    still has files, without these descriptors, else null."""
 
     document: Literal["engine-removed"]
     version: Literal[1]
     name: str
     forgotten: bool
+    place: str
+    left: str | None
 
 
 def engines_document(states: Iterable[EngineState]) -> EnginesDocument:
@@ -77,9 +81,16 @@ def engine_document(state: EngineState) -> EngineDocument:
     return {"document": "engine", "version": 1, "engine": _engine(state)}
 
 
-def engine_removed_document(name: str, *, forgotten: bool) -> EngineRemovedDocument:
+def engine_removed_document(removed: EngineRemoved, *, forgotten: bool) -> EngineRemovedDocument:
     """A search engine that is not used any more."""
-    return {"document": "engine-removed", "version": 1, "name": name, "forgotten": forgotten}
+    return {
+        "document": "engine-removed",
+        "version": 1,
+        "name": removed.record.name,
+        "forgotten": forgotten,
+        "place": removed.place,
+        "left": removed.left,
+    }
 
 
 def engines_table(states: Iterable[EngineState]) -> Table:

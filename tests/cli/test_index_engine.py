@@ -73,11 +73,13 @@ def test_an_engine_is_added_used_and_removed(
     synced = gestalt("index", "engine", "sync", "pgvector", "--anew", "--json").document
     assert synced["engine"]["photos"] == 200
     gone = gestalt("index", "engine", "remove", "pgvector", "--yes", "--json").document
+    assert gone.pop("place").startswith("postgresql://")
     assert gone == {
         "document": "engine-removed",
         "version": 1,
         "name": "pgvector",
         "forgotten": False,
+        "left": None,
     }
     assert gestalt("index", "engine", "list", "--json").document["engines"] == []
 
@@ -126,8 +128,14 @@ def test_milvus_is_added_used_and_removed_without_a_server(
     assert (listed["name"], listed["photos"], listed["address"]) == ("milvus", 200, None)
     assert listed["place"] == str(home / "milvus")
     assert str(home / "milvus") in gestalt("index", "engine", "list").out
-    assert gestalt("index", "engine", "remove", "milvus", "--yes").code == 0
+    gone = gestalt("index", "engine", "remove", "milvus", "--yes")
+    assert gone.code == 0
+    assert f"files of Milvus Lite stay in {home / 'milvus'}" in " ".join(gone.err.split())
     assert not list((home / "milvus").rglob("block_*"))
+    gestalt("index", "engine", "add", "milvus")
+    forgotten = gestalt("index", "engine", "remove", "milvus", "--yes", "--forget")
+    assert f"not deleted from {home / 'milvus'}" in " ".join(forgotten.err.split())
+    assert list((home / "milvus").rglob("block_*"))
     assert gestalt("index", "engine", "list", "--json").document["engines"] == []
 
 

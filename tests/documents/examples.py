@@ -92,7 +92,7 @@ from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.choosing import SpaceState
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.correcting import Correction
-from gestalt_space.gallery.engines.engine_mixin import EngineState
+from gestalt_space.gallery.engines.engine_mixin import EngineRemoved, EngineState
 from gestalt_space.gallery.engines.recorded import EngineRecall, EngineRecord
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.searching import FileTrace as Found
@@ -232,6 +232,7 @@ ENGINES = (
         ERROR,
     ),
 )
+ENGINE_REMOVED = EngineRemoved(EngineRecord("milvus", "ab" * 32), "/home/milvus", "/home/milvus")
 CALIBRATION = CalibrationState("current", 5, 4, 5, 4, 0)
 PATIENTS = (
     PatientSummary("P1", ("OMIM:122470",), "female", "Taiwanese", "=A", "F1", 2, None),
@@ -502,7 +503,7 @@ def documents() -> dict[str, Any]:
         "spaces": spaces_document(SPACES),
         "engine": engine_document(ENGINES[0]),
         "engines": engines_document(ENGINES),
-        "engine-removed": engine_removed_document("pgvector", forgotten=True),
+        "engine-removed": engine_removed_document(ENGINE_REMOVED, forgotten=False),
         "homes": homes_document(HOMES, "0" * 36),
         "home-forgotten": home_forgotten_document(HOMES[1], "0" * 36),
         "explanation": explanation_document(explanation()),

@@ -13,6 +13,7 @@ from gestalt_space.gallery.keeper import attempted
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.index.engines.contract import EnginePosition
+from gestalt_space.index.engines.milvus_address import is_server
 from gestalt_space.index.engines.owners import of_another_gallery, removed
 from gestalt_space.index.engines.registry import parse_engine, recorded_address
 from gestalt_space.progress import Stages, no_stages
@@ -34,6 +35,16 @@ class EngineState:
     position: EnginePosition | None
     newer: int
     error: GestaltError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRemoved:
+    """An engine that a home does not use any more. `place`: as in `EngineState`; `left`: the folder
+    in which Milvus Lite still has files, None for other engines, and where nothing was deleted."""
+
+    record: EngineRecord
+    place: str
+    left: str | None
 
 
 class EnginesMixin(WritableGallery):
@@ -97,7 +108,7 @@ class EnginesMixin(WritableGallery):
             self._record_of(name, space), space, anew=anew, seed=seed, stages=stages
         )
 
-    def remove_engine(self, name: str, *, forget: bool = False) -> EngineRecord:
+    def remove_engine(self, name: str, *, forget: bool = False) -> EngineRemoved:
         """Delete what an engine has of this space, and do not use it any more; with `forget`, only
         the latter, where it is gone for good. Raises `NotInGallery` where the home does not have
         it, and `EngineError`."""
@@ -113,7 +124,9 @@ class EnginesMixin(WritableGallery):
                     f"engine remove {name} --forget`.",
                 ) from error
         self.search_engines.forget(record)
-        return record
+        place = self.search_engines.place(record)
+        is_folder = record.name == "milvus" and not is_server(place)
+        return EngineRemoved(record, place, place if is_folder and not forget else None)
 
     def _synced(
         self, record: EngineRecord, space: StoredSpace, *, anew: bool, seed: int, stages: Stages
