@@ -107,10 +107,11 @@ class PgvectorEngine:
             if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": schema}) is None:
                 connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
             set_path(connection, schema)
+            # By its whole name: without rights on the schema, the first one of the path is another.
             connection.exec_driver_sql(
-                "CREATE TABLE IF NOT EXISTS collection (space text PRIMARY KEY, dim int NOT NULL, "
-                "gallery text NOT NULL, sequence bigint NOT NULL, epoch bigint NOT NULL, "
-                "rows bigint NOT NULL)"
+                f"CREATE TABLE IF NOT EXISTS {schema}.collection "
+                "(space text PRIMARY KEY, dim int NOT NULL, gallery text NOT NULL, "
+                "sequence bigint NOT NULL, epoch bigint NOT NULL, rows bigint NOT NULL)"
             )
             if self._position(connection) is not None:
                 self._check(connection)

@@ -292,6 +292,9 @@ def test_a_role_without_rights_is_told_which(
         reader.create()
     assert "administrator" in error.value.hint or "owner" in error.value.hint
     rows = fill(engine, rng, 20)
+    with pytest.raises(EngineUnsuitable, match="schema gestalt_pgvector") as error:
+        reader.create()
+    assert "fill it as that role" in error.value.hint
     with pytest.raises(EngineUnsuitable) as error:
         reader.nearest(rows.vectors[0], 1)
     assert "GRANT USAGE ON SCHEMA gestalt_pgvector" in error.value.hint
