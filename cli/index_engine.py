@@ -14,7 +14,7 @@ from .interruption import interruption
 from .opening import opened
 
 if TYPE_CHECKING:
-    from gestalt_space.gallery.engines.engine_mixin import EngineState
+    from gestalt_space.gallery.engines.engine_mixin import EngineRemoved, EngineState
 
 app = typer.Typer(
     help="Search engines for galleries that are too large for one machine.",
@@ -34,7 +34,7 @@ def add(
         str | None,
         typer.Option(
             "--address",
-            help="Address of the engine, without a password; for milvus also a folder. [default: "
+            help="Address of milvus: http://HOST:19530 without a password, or a folder. [default: "
             "the gallery's own database, or the folder `milvus` of the home]",
             show_default=False,
         ),
@@ -143,11 +143,22 @@ def remove(
         interruption(lambda: ": `gestalt index engine list` shows whether it was removed."),
         opened(home, space=space) as gallery,
     ):
-        gallery.remove_engine(name, forget=forget)
+        removed = gallery.remove_engine(name, forget=forget)
     if as_json:
-        output.write_json(engine_removed_document(name, forgotten=forget))
+        output.write_json(engine_removed_document(removed, forgotten=forget))
     elif not quiet:
-        output.say(f"{name} is not used any more.{' Its data were not deleted.' if forget else ''}")
+        output.say(f"{name} is not used any more.{_what_stays(removed, forgotten=forget)}")
+
+
+def _what_stays(removed: EngineRemoved, *, forgotten: bool) -> str:
+    if forgotten:
+        return f" Its data were not deleted from {removed.place}."
+    if removed.left is None:
+        return ""
+    return (
+        f" Its descriptors of this space are deleted. Other files of Milvus Lite stay in "
+        f"{removed.left}. Delete them if no other home or space uses this folder."
+    )
 
 
 def _say(state: EngineState, *, as_json: bool, quiet: bool) -> None:
@@ -159,7 +170,8 @@ def _say(state: EngineState, *, as_json: bool, quiet: bool) -> None:
         return
     if quiet or state.position is None:
         return
-    output.say(f"{state.record.name} has {counted_text(state.position.rows, 'photo')}.")
+    photos = counted_text(state.position.rows, "photo")
+    output.say(f"{state.record.name} has {photos} in {state.place}.")
     if (recall := state.record.recall) is not None:
         output.say(
             f"It finds {100 * recall.photos:.1f} % of the {NEAREST} nearest photos and "

@@ -7,7 +7,7 @@ from typing import Literal
 
 from gestalt_space.documents.form import Form
 from gestalt_space.documents.parts import ErrorForm, error_form
-from gestalt_space.gallery.engines.engine_mixin import EngineState
+from gestalt_space.gallery.engines.engine_mixin import EngineRemoved, EngineState
 from gestalt_space.tables.table import Column, Table
 
 
@@ -24,14 +24,17 @@ class RecallForm(Form):
 
 class EngineForm(Form):
     """A search engine. `space`: the model of its space, null where the gallery does not have the
-    space any more, and its `fingerprint`. `address`: null for the gallery's own database. `photos`
-    that it has, null where it could not be asked or has nothing; `newer`: photos of the gallery
-    that it lacks. `recall`: null where nothing was measured; `error`: why it could not be asked."""
+    space any more, and its `fingerprint`. `address`: that was given, null for the gallery's own
+    database or the folder `milvus` of the home; `place`: the folder or the address where it has the
+    descriptors, without a password or a token. `photos` that it has, null where it could not be
+    asked or has nothing; `newer`: photos of the gallery that it lacks. `recall`: null where nothing
+    was measured; `error`: why it could not be asked."""
 
     name: str
     space: str | None
     fingerprint: str
     address: str | None
+    place: str
     photos: int | None
     sequence: int | None
     newer: int
@@ -56,12 +59,16 @@ class EngineDocument(Form):
 
 
 class EngineRemovedDocument(Form):
-    """A search engine that is not used any more. `forgotten`: its data were not deleted."""
+    """A search engine that is not used any more. `forgotten`: its data were not deleted. `place`:
+    the folder or the address where it had the descriptors; `left`: the folder in which Milvus Lite
+    still has files, without these descriptors, else null."""
 
     document: Literal["engine-removed"]
     version: Literal[1]
     name: str
     forgotten: bool
+    place: str
+    left: str | None
 
 
 def engines_document(states: Iterable[EngineState]) -> EnginesDocument:
@@ -74,9 +81,16 @@ def engine_document(state: EngineState) -> EngineDocument:
     return {"document": "engine", "version": 1, "engine": _engine(state)}
 
 
-def engine_removed_document(name: str, *, forgotten: bool) -> EngineRemovedDocument:
+def engine_removed_document(removed: EngineRemoved, *, forgotten: bool) -> EngineRemovedDocument:
     """A search engine that is not used any more."""
-    return {"document": "engine-removed", "version": 1, "name": name, "forgotten": forgotten}
+    return {
+        "document": "engine-removed",
+        "version": 1,
+        "name": removed.record.name,
+        "forgotten": forgotten,
+        "place": removed.place,
+        "left": removed.left,
+    }
 
 
 def engines_table(states: Iterable[EngineState]) -> Table:
@@ -89,6 +103,7 @@ def engines_table(states: Iterable[EngineState]) -> Table:
         Column("recall", "number", title="recall@10"),
         Column("disorder_recall", "number", title="of disorders"),
         Column("measured", "integer", title="probes"),
+        Column("place"),
         Column("error"),
     )
     return Table(columns, [_row(one) for one in states])
@@ -105,6 +120,7 @@ def _row(state: EngineState) -> tuple[str | int | float | None, ...]:
         None if recall is None else recall["photos"],
         None if recall is None else recall["disorders"],
         None if recall is None else recall["measured"],
+        form["place"],
         None if state.error is None else state.error.message,
     )
 
@@ -117,6 +133,7 @@ def _engine(state: EngineState) -> EngineForm:
         "space": state.model,
         "fingerprint": record.space,
         "address": record.address,
+        "place": state.place,
         "photos": None if position is None else position.rows,
         "sequence": None if position is None else position.sequence,
         "newer": state.newer,

@@ -32,7 +32,7 @@ def half_deleted(folder: str) -> Repair:
 
 
 CLEANED = Repair(
-    "An interrupted process had removed data, but left it in files.",
+    "Files still had removed data: another home had removed it, or a process was interrupted.",
     "The files are clean now.",
 )
 TIDIED = Repair(

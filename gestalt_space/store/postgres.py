@@ -89,8 +89,14 @@ def shown_address(engine: Engine) -> str:
     url = engine.url
     place = {key: value for key, value in url.query.items() if key in ("host", "port")}
     shown = url.set(drivername="postgresql", password=None, query=place).render_as_string()
-    schema = engine.get_execution_options().get(_SCHEMA) or _schema_asked_for(url)
-    return f"{shown} (schema {schema})" if schema not in (None, "public") else shown
+    schema = gallery_schema(engine)
+    return shown if schema == "public" else f"{shown} (schema {schema})"
+
+
+def gallery_schema(engine: Engine) -> str:
+    """The schema that holds the gallery, as far as the address and the connections say."""
+    known = engine.get_execution_options().get(_SCHEMA)
+    return str(known or _schema_asked_for(engine.url) or "public")
 
 
 def _schema_asked_for(url: sa.URL) -> str | None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from gestalt_space.errors import DatabaseError, GestaltError, UsageError
-from gestalt_space.store.postgres import WRITERS, shown_address
+from gestalt_space.store.postgres import WRITERS, gallery_schema, shown_address
 
 _AGAIN = "Run the same command again."
 _ADDRESS = (
@@ -19,8 +19,11 @@ _ADDRESS = (
     "from this machine."
 )
 _RIGHTS = (
-    "The owner of the database can allow it: GRANT CONNECT, CREATE ON DATABASE, and SELECT, "
-    "INSERT, UPDATE, DELETE on all tables, USAGE on all sequences."
+    "The owner of the database can allow it: GRANT CONNECT ON DATABASE, GRANT CREATE ON SCHEMA "
+    "{schema}, and GRANT SELECT, INSERT, UPDATE, DELETE on all tables, USAGE on all sequences."
+)
+_NO_SCHEMA = (
+    "Check the search_path of the role, GRANT USAGE ON SCHEMA {schema}, or CREATE SCHEMA {schema}."
 )
 
 _BY_CODE: tuple[tuple[str, str, str], ...] = (
@@ -51,7 +54,7 @@ _BY_CODE: tuple[tuple[str, str, str], ...] = (
     (
         "3F000",
         "has no schema to work in",
-        "Check the search_path of the role, or CREATE SCHEMA public.",
+        _NO_SCHEMA,
     ),
     (
         "25006",
@@ -73,7 +76,8 @@ _BY_CODE: tuple[tuple[str, str, str], ...] = (
     ("XX", "is damaged", "Restore your last backup."),
     ("58", "is damaged, or its disk is", "Restore your last backup."),
 )
-"""The beginning of a code, what the database did or is, and what to do."""
+"""The beginning of a code, what the database did or is, and what to do; `{schema}` is that of the
+gallery."""
 
 _BY_WORDS: tuple[tuple[str, str], ...] = (
     ("password authentication failed|no password supplied", "28P01"),
@@ -108,6 +112,7 @@ def postgres_failure(engine: Engine, error: BaseException) -> GestaltError:
         return UsageError("A name has a NUL character.", "Remove it.")
     for start, what, hint in _BY_CODE:
         if code is not None and code.startswith(start):
+            hint = hint.format(schema=gallery_schema(engine))
             return DatabaseError(f"{where} {what} ({reason}).", hint)
     if type(error).__name__ == "ProgrammingError" and "connection option" in reason:
         return DatabaseError(f"The address of the database has a wrong option: {reason}.", _ADDRESS)

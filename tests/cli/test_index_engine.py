@@ -50,7 +50,7 @@ def test_an_engine_is_added_used_and_removed(
     assert (missing.code, "gestalt index engine add pgvector" in missing.err) == (2, True)
     added = gestalt("index", "engine", "add", "pgvector")
     assert added.code == 0
-    assert "pgvector has 200 photos." in added.err
+    assert "pgvector has 200 photos in postgresql://" in added.err
     assert "100.0 % of the 10 nearest photos and 100.0 % of the first 10 disorders" in added.err
     exact, found = (
         gestalt(*match, "--json").document,
@@ -73,11 +73,13 @@ def test_an_engine_is_added_used_and_removed(
     synced = gestalt("index", "engine", "sync", "pgvector", "--anew", "--json").document
     assert synced["engine"]["photos"] == 200
     gone = gestalt("index", "engine", "remove", "pgvector", "--yes", "--json").document
+    assert gone.pop("place").startswith("postgresql://")
     assert gone == {
         "document": "engine-removed",
         "version": 1,
         "name": "pgvector",
         "forgotten": False,
+        "left": None,
     }
     assert gestalt("index", "engine", "list", "--json").document["engines"] == []
 
@@ -114,15 +116,26 @@ def test_milvus_is_added_used_and_removed_without_a_server(
     refused = gestalt("index", "engine", "add", "milvus", "--address", "http://key@host:19530")
     assert (refused.code, "GESTALT_MILVUS_TOKEN" in refused.err) == (2, True)
     assert "key@" not in refused.err
+    no_scheme = gestalt("index", "engine", "add", "milvus", "--address", "127.0.0.1:19530")
+    assert (no_scheme.code, "give http://127.0.0.1:19530." in no_scheme.err) == (2, True)
     added = gestalt("index", "engine", "add", "milvus")
-    assert (added.code, "milvus has 200 photos." in added.err) == (0, True)
+    assert added.code == 0
+    assert f"milvus has 200 photos in {home / 'milvus'}." in " ".join(added.err.split())
     found = gestalt(*match, "--index", "milvus", "--json").document
     assert found["probes"] == gestalt(*match, "--json").document["probes"]
     assert found["gallery"]["searched_on"] == "milvus"
     (listed,) = gestalt("index", "engine", "list", "--json").document["engines"]
     assert (listed["name"], listed["photos"], listed["address"]) == ("milvus", 200, None)
-    assert gestalt("index", "engine", "remove", "milvus", "--yes").code == 0
+    assert listed["place"] == str(home / "milvus")
+    assert str(home / "milvus") in gestalt("index", "engine", "list").out
+    gone = gestalt("index", "engine", "remove", "milvus", "--yes")
+    assert gone.code == 0
+    assert f"files of Milvus Lite stay in {home / 'milvus'}" in " ".join(gone.err.split())
     assert not list((home / "milvus").rglob("block_*"))
+    gestalt("index", "engine", "add", "milvus")
+    forgotten = gestalt("index", "engine", "remove", "milvus", "--yes", "--forget")
+    assert f"not deleted from {home / 'milvus'}" in " ".join(forgotten.err.split())
+    assert list((home / "milvus").rglob("block_*"))
     assert gestalt("index", "engine", "list", "--json").document["engines"] == []
 
 

@@ -92,7 +92,7 @@ from gestalt_space.gallery.calibration.calibrating import CalibrationState
 from gestalt_space.gallery.choosing import SpaceState
 from gestalt_space.gallery.copies import Copy
 from gestalt_space.gallery.correcting import Correction
-from gestalt_space.gallery.engines.engine_mixin import EngineState
+from gestalt_space.gallery.engines.engine_mixin import EngineRemoved, EngineState
 from gestalt_space.gallery.engines.recorded import EngineRecall, EngineRecord
 from gestalt_space.gallery.erasure.erased import Erased
 from gestalt_space.gallery.erasure.searching import FileTrace as Found
@@ -218,12 +218,21 @@ VIEW: Any = SimpleNamespace(
 ENGINES = (
     EngineState(
         EngineRecord("pgvector", "ab" * 32, None, EngineRecall(0.98765, 0.99, 300, 100_000)),
+        "postgresql://user@host/db",
         "tiny",
         EnginePosition("ab" * 32, 512, "cd" * 16, 100_003, 2, 100_000),
         3,
     ),
-    EngineState(EngineRecord("pgvector", "cd" * 32, "postgresql://host/db"), None, None, 0, ERROR),
+    EngineState(
+        EngineRecord("milvus", "cd" * 32, "http://host:19530"),
+        "http://host:19530",
+        None,
+        None,
+        0,
+        ERROR,
+    ),
 )
+ENGINE_REMOVED = EngineRemoved(EngineRecord("milvus", "ab" * 32), "/home/milvus", "/home/milvus")
 CALIBRATION = CalibrationState("current", 5, 4, 5, 4, 0)
 PATIENTS = (
     PatientSummary("P1", ("OMIM:122470",), "female", "Taiwanese", "=A", "F1", 2, None),
@@ -494,7 +503,7 @@ def documents() -> dict[str, Any]:
         "spaces": spaces_document(SPACES),
         "engine": engine_document(ENGINES[0]),
         "engines": engines_document(ENGINES),
-        "engine-removed": engine_removed_document("pgvector", forgotten=True),
+        "engine-removed": engine_removed_document(ENGINE_REMOVED, forgotten=False),
         "homes": homes_document(HOMES, "0" * 36),
         "home-forgotten": home_forgotten_document(HOMES[1], "0" * 36),
         "explanation": explanation_document(explanation()),

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 
 from gestalt_space.errors import DatabaseError, IndexDamaged
 from gestalt_space.gallery.lock import locked
@@ -14,6 +15,7 @@ from gestalt_space.gallery.opened import check_not_lost
 from gestalt_space.gallery.repairs import CLEANED, TIDIED
 from gestalt_space.gallery.sealing import Sealer
 from gestalt_space.gallery.state import count_photos
+from gestalt_space.store import tables as t
 from gestalt_space.store.engine import Database
 from tests.gallery.kept import Kept, flip, vector_of
 
@@ -52,6 +54,19 @@ def test_what_a_stopped_process_had_removed_is_cleaned_and_told_once(kept: Kept)
     keeper.finish_left()
     keeper.finish_left()
     assert keeper.repairs == [CLEANED]
+
+
+def test_what_another_home_removed_is_not_said_to_be_of_a_stopped_process(kept: Kept) -> None:
+    kept.add(*range(6))
+    kept.seal()
+    kept.remove(3)
+    with kept.database.writing() as session:
+        # As the home that removed it leaves it: what is the database's own is clean.
+        session.execute(sa.delete(t.Purge).where(t.Purge.home_id.is_(None)))
+    keeper = kept.keeper()
+    keeper.finish_left()
+    (repair,) = keeper.repairs
+    assert "another home" in repair.found
 
 
 @pytest.mark.parametrize("is_sealed", [True, False])

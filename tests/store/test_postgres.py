@@ -21,6 +21,7 @@ from gestalt_space.store.connecting import make_engine, mapped_errors, where
 from gestalt_space.store.engine import Database
 from gestalt_space.store.migrating import REVISION, database_revision, upgrade_database
 from gestalt_space.store.postgres import count_keys_on
+from gestalt_space.store.postgres_errors import postgres_failure
 from tests import made
 from tests.databases import address_of, admin, on_server
 from tests.galleries import new_photo
@@ -431,8 +432,29 @@ def test_a_role_that_may_make_no_tables_is_told(role: str) -> None:
     server = on_server()
     assert server is not None
     address = server.create("closed", EMPTY)
-    with pytest.raises(DatabaseError, match="does not allow that"):
+    with pytest.raises(DatabaseError, match="does not allow that") as caught:
         Database(as_user(address, role))
+    assert "GRANT CREATE ON SCHEMA public" in caught.value.hint
+    run(address, f"GRANT CREATE ON SCHEMA public TO {role}")
+    Database(as_user(address, role)).close()
+    run(address, f"DROP OWNED BY {role}")
+
+
+@pytest.mark.parametrize(
+    ("address", "schema"),
+    [
+        ("postgresql://user@host/name", "public"),
+        ("postgresql://user@host/name?options=-csearch_path%3Dclinic", "clinic"),
+    ],
+)
+def test_the_right_to_make_tables_is_one_on_the_schema(address: str, schema: str) -> None:
+    class InsufficientPrivilege(Exception):
+        sqlstate = "42501"
+
+    error = InsufficientPrivilege(f"permission denied for schema {schema}")
+    told = postgres_failure(make_engine(address), error)
+    assert f"GRANT CREATE ON SCHEMA {schema}," in told.hint
+    assert "CREATE ON DATABASE" not in told.hint
 
 
 @SERVER

@@ -13,6 +13,7 @@ from gestalt_space.gallery.keeper import attempted
 from gestalt_space.gallery.lock import locked
 from gestalt_space.gallery.writing import WritableGallery
 from gestalt_space.index.engines.contract import EnginePosition
+from gestalt_space.index.engines.milvus_address import is_server
 from gestalt_space.index.engines.owners import of_another_gallery, removed
 from gestalt_space.index.engines.registry import parse_engine, recorded_address
 from gestalt_space.progress import Stages, no_stages
@@ -23,15 +24,27 @@ from gestalt_space.store.reads import StoredSpace
 
 @dataclass(frozen=True, slots=True)
 class EngineState:
-    """An engine of a home. `model`: of its space, None where the gallery does not have it any more;
-    `position`: what the engine knows, None where it has nothing; `newer`: photos of the database
-    that it does not know; `error`: why it could not be asked."""
+    """An engine of a home. `place`: the folder or the address where it has the descriptors, without
+    secrets; `model`: of its space, None where the gallery does not have it any more; `position`:
+    what the engine knows, None where it has nothing; `newer`: photos of the database that it does
+    not know; `error`: why it could not be asked."""
 
     record: EngineRecord
+    place: str
     model: str | None
     position: EnginePosition | None
     newer: int
     error: GestaltError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRemoved:
+    """An engine that a home does not use any more. `place`: as in `EngineState`; `left`: the folder
+    in which Milvus Lite still has files, None for other engines, and where nothing was deleted."""
+
+    record: EngineRecord
+    place: str
+    left: str | None
 
 
 class EnginesMixin(WritableGallery):
@@ -95,7 +108,7 @@ class EnginesMixin(WritableGallery):
             self._record_of(name, space), space, anew=anew, seed=seed, stages=stages
         )
 
-    def remove_engine(self, name: str, *, forget: bool = False) -> EngineRecord:
+    def remove_engine(self, name: str, *, forget: bool = False) -> EngineRemoved:
         """Delete what an engine has of this space, and do not use it any more; with `forget`, only
         the latter, where it is gone for good. Raises `NotInGallery` where the home does not have
         it, and `EngineError`."""
@@ -111,7 +124,9 @@ class EnginesMixin(WritableGallery):
                     f"engine remove {name} --forget`.",
                 ) from error
         self.search_engines.forget(record)
-        return record
+        place = self.search_engines.place(record)
+        is_folder = record.name == "milvus" and not is_server(place)
+        return EngineRemoved(record, place, place if is_folder and not forget else None)
 
     def _synced(
         self, record: EngineRecord, space: StoredSpace, *, anew: bool, seed: int, stages: Stages
@@ -136,22 +151,23 @@ class EnginesMixin(WritableGallery):
         return self._engine_state(done, space)
 
     def _engine_state(self, record: EngineRecord, space: StoredSpace | None) -> EngineState:
+        place = self.search_engines.place(record)
         if space is None:
-            return EngineState(record, None, None, 0)
+            return EngineState(record, place, None, None, 0)
         try:
             position = self.search_engines.engine(record, space.dim).position()
         except (EngineError, UsageError) as error:
-            return EngineState(record, space.model, None, 0, error)
+            return EngineState(record, place, space.model, None, 0, error)
         with self.database.reading() as session:
             if position is None:
                 photos = reads.count_descriptors(session, space)
-                return EngineState(record, space.model, None, photos, removed(record.name))
+                return EngineState(record, place, space.model, None, photos, removed(record.name))
             if position.gallery != gallery_id(session):
                 photos = reads.count_descriptors(session, space)
                 other = of_another_gallery(record.name)
-                return EngineState(record, space.model, None, photos, other)
+                return EngineState(record, place, space.model, None, photos, other)
             newer = tail.count_waiting(session, space, position.sequence)[0]
-        return EngineState(record, space.model, position, newer)
+        return EngineState(record, place, space.model, position, newer)
 
     def _record_of(self, name: str, space: StoredSpace) -> EngineRecord:
         record = self.search_engines.record_of(parse_engine(name), space.fingerprint)

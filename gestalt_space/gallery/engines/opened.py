@@ -22,6 +22,7 @@ from gestalt_space.gallery.engines.recorded import EngineRecord, read_engines, w
 from gestalt_space.index.engines.contract import CollectionPlace, VectorEngine
 from gestalt_space.index.engines.milvus_address import is_server, with_token
 from gestalt_space.index.engines.registry import open_engine
+from gestalt_space.paths import display_name
 from gestalt_space.store import erasures, reads
 from gestalt_space.store.engine import Database
 from gestalt_space.store.gallery_id import gallery_id
@@ -79,6 +80,13 @@ class OpenEngines:
                 place = CollectionPlace(self._address(record), record.space, dim, gallery)
                 self._open[key] = open_engine(record.name, place)
             return self._open[key]
+
+    def place(self, record: EngineRecord) -> str:
+        """Where an engine keeps descriptors, for people: a folder, or an address without a password
+        or a token."""
+        if record.name == "milvus":
+            return display_name(record.address or self._own_folder)
+        return record.address or self.database.where
 
     def follower(
         self, record: EngineRecord, space: StoredSpace, *, wait: bool = True
@@ -179,10 +187,14 @@ class OpenEngines:
             if record.key not in own:
                 yield record, spaces.get(fingerprint)
 
+    @property
+    def _own_folder(self) -> str:
+        """Of Milvus, where no address is given."""
+        return str(self._file.with_name("milvus").absolute())
+
     def _address(self, record: EngineRecord) -> str:
         if record.name == "milvus":
-            own = self._file.with_name("milvus").absolute()
-            return with_token(record.address or str(own), self._milvus_token)
+            return with_token(record.address or self._own_folder, self._milvus_token)
         if record.address is not None:
             return record.address
         return self.database.engine.url.render_as_string(hide_password=False)

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from gestalt_space.atomic_files import make_private_folder, sync_file, sync_folder
-from gestalt_space.errors import EngineAway, UsageError
+from gestalt_space.errors import EngineAway, EngineUnsuitable, UsageError
 from gestalt_space.index.engines.milvus_client import connect
 from gestalt_space.paths import display_name
 
@@ -37,6 +37,8 @@ _OPTIONS = (
     ("grpc.http2.max_ping_strikes", 0),
     ("grpc.http2.min_ping_interval_without_data_ms", 1000),
 )
+_OWN = frozenset({"LOCK", "collections", "databases"})
+"""What Milvus Lite makes in a folder; some of them, where that was stopped."""
 _THREADS = 4
 _LOOK_AGAIN = 0.1
 _STARTING, _STOPPING = 30.0, 5.0
@@ -123,6 +125,17 @@ class LiteServer:
             with suppress(FileNotFoundError):
                 sync_folder(folder)
 
+    def _check_folder(self) -> None:
+        """Raise `EngineUnsuitable` for a folder with other files, such as photos: those of Milvus
+        Lite would be mixed into them. Raises `OSError`."""
+        with suppress(FileNotFoundError):
+            there = {path.name for path in self.folder.iterdir()}
+            if there - _OWN and _OWN - there:
+                raise EngineUnsuitable(
+                    f"{display_name(self.folder)} has other files than those of Milvus Lite.",
+                    "Give a new folder, or an empty one, with --address.",
+                )
+
     def _opened(self) -> Any:
         """The folder, made where it is missing, opened and locked."""
         from milvus_lite import DataDirLockedError, MilvusLite
@@ -130,6 +143,7 @@ class LiteServer:
         until = time.monotonic() + self._wait
         while True:
             try:
+                self._check_folder()
                 make_private_folder(self.folder)
                 return MilvusLite(str(self.folder))
             except DataDirLockedError as error:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
 from gestalt_space.errors import UsageError
+from gestalt_space.paths import display_name
 
 _PORTS = "http://HOST:19530, or http://HOST:19530/DATABASE"
+_HOST_AND_PORT = re.compile(r"(?![./~])(?:.*@)?((?:\[[^/@]+\]|[^/\\@]+):\d+(?:/[^/]*)?)/?")
+"""As other programs name a server; `./NAME` is a folder, whatever its name."""
 
 
 def is_server(address: str) -> bool:
@@ -17,8 +21,15 @@ def is_server(address: str) -> bool:
 
 def checked_address(address: str) -> str:
     """An address as it may be recorded: folders from the root on, servers without a token. Raises
-    `UsageError`."""
+    `UsageError`, also for HOST:PORT without `http://`."""
     if not is_server(address):
+        if found := _HOST_AND_PORT.fullmatch(address):
+            server = display_name(found[1].rstrip("/"))
+            raise UsageError(
+                f"{server} looks like a server, but the address of one begins with http:// or "
+                "https://.",
+                f"For the server, give http://{server}. For a folder of this name, give ./NAME.",
+            )
         return str(Path(address).expanduser().absolute())
     plain, token = split_token(address)
     if token:

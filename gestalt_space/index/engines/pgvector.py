@@ -15,18 +15,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from gestalt_space.errors import (
-    EngineError,
-    EngineUnsuitable,
-    UsageError,
-)
+from gestalt_space.errors import EngineError, EngineUnsuitable
 from gestalt_space.index.engines.contract import (
     EVERY_ROW,
     NOTHING,
@@ -37,6 +32,7 @@ from gestalt_space.index.engines.contract import (
     EngineRows,
 )
 from gestalt_space.index.engines.owners import of_another_gallery
+from gestalt_space.index.engines.pgvector_connections import ServerConnections, not_installed
 from gestalt_space.index.engines.pgvector_errors import NO_TABLE, SYNC, mapped_errors
 from gestalt_space.index.engines.pgvector_filter import conditions
 from gestalt_space.index.engines.pgvector_schema import (
@@ -48,7 +44,6 @@ from gestalt_space.index.engines.pgvector_schema import (
 )
 from gestalt_space.types import Ids
 
-INSTALL = "pip install 'gestalt-space[pgvector]'"
 MOST_NUMBERS = 4_000
 """Of a half-precision vector in a graph."""
 LINKS, BREADTH = 16, 64
@@ -88,7 +83,7 @@ class PgvectorEngine:
     def __init__(self, place: CollectionPlace) -> None:
         self._space, self._dim, self._gallery = place.space, place.dim, place.gallery
         self._parts = _parts_of(place.dim)
-        self._engine = _engine_of(place.address)
+        self._server = ServerConnections(place.address)
         self._table = table_of(place.space)
         self._schema: str | None = None
 
@@ -100,17 +95,18 @@ class PgvectorEngine:
     def create(self) -> None:
         """Make the collection, and with the first one the schema and the extension."""
         _require_package()
-        with mapped_errors(), self._engine.begin() as connection:
+        with mapped_errors(), self._server.transaction() as connection:
             _take_lock(connection, "gestalt pgvector")
             require_extension(connection)
             schema = self._own_schema(connection)
             if connection.scalar(sa.text("SELECT to_regnamespace(:s)"), {"s": schema}) is None:
                 connection.exec_driver_sql(f"CREATE SCHEMA {schema}")
             set_path(connection, schema)
+            # By its whole name: without rights on the schema, the first one of the path is another.
             connection.exec_driver_sql(
-                "CREATE TABLE IF NOT EXISTS collection (space text PRIMARY KEY, dim int NOT NULL, "
-                "gallery text NOT NULL, sequence bigint NOT NULL, epoch bigint NOT NULL, "
-                "rows bigint NOT NULL)"
+                f"CREATE TABLE IF NOT EXISTS {schema}.collection "
+                "(space text PRIMARY KEY, dim int NOT NULL, gallery text NOT NULL, "
+                "sequence bigint NOT NULL, epoch bigint NOT NULL, rows bigint NOT NULL)"
             )
             if self._position(connection) is not None:
                 self._check(connection)
@@ -153,11 +149,10 @@ class PgvectorEngine:
     def wipe(self) -> None:
         """Write the table and its graphs anew; the table is locked meanwhile."""
         with mapped_errors():
-            with self._engine.begin() as connection:
+            with self._server.transaction() as connection:
                 table = f"{self._check(connection)}.{self._table}"
                 memory = self._memory(connection, self._rows(connection))
-            direct = self._engine.execution_options(isolation_level="AUTOCOMMIT")
-            with direct.connect() as connection:
+            with self._server.outside_transactions() as connection:
                 connection.exec_driver_sql(f"SET maintenance_work_mem = '{memory}kB'")
                 try:
                     _write_anew(connection, table)
@@ -218,7 +213,7 @@ class PgvectorEngine:
 
     def drop(self, *, of_any: bool = False) -> None:
         """Delete the collection."""
-        with mapped_errors(), self._engine.begin() as connection:
+        with mapped_errors(), self._server.transaction() as connection:
             schema = self._own_schema(connection)
             if not is_there(connection, f"{schema}.collection"):
                 return
@@ -230,8 +225,8 @@ class PgvectorEngine:
             connection.exec_driver_sql("DELETE FROM collection WHERE space = %s", (self._space,))
 
     def close(self) -> None:
-        """Give the connections back."""
-        self._engine.dispose()
+        """Close the connections; those that another thread still uses, when it is done."""
+        self._server.close()
 
     @property
     def _numbered(self) -> list[tuple[int, int]]:
@@ -358,7 +353,7 @@ class PgvectorEngine:
     @contextmanager
     def _reading(self) -> Iterator[sa.Connection | None]:
         """A transaction; None where nothing was ever made."""
-        with mapped_errors(), self._engine.begin() as connection:
+        with mapped_errors(), self._server.transaction() as connection:
             schema = self._own_schema(connection)
             if not is_there(connection, f"{schema}.collection"):
                 yield None
@@ -369,37 +364,16 @@ class PgvectorEngine:
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
         """A transaction on the collection. Raises `EngineUnsuitable` where it is not there."""
-        with mapped_errors(), self._engine.begin() as connection:
+        with mapped_errors(), self._server.transaction() as connection:
             self._check(connection)
             yield connection
-
-
-def _engine_of(address: str) -> sa.Engine:
-    url = sa.make_url(address)
-    if not url.drivername.startswith("postgres"):
-        raise UsageError(
-            "pgvector searches a gallery on a PostgreSQL server; this one is a SQLite file.",
-            "Move the gallery to PostgreSQL (docs/backups.md), or use another engine.",
-        )
-    if find_spec("psycopg") is None:
-        raise _not_installed()
-    return sa.create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        connect_args={"connect_timeout": "10", "application_name": "gestalt"},
-        pool_pre_ping=True,
-        use_native_hstore=False,
-    )
 
 
 def _require_package() -> None:
     try:
         import pgvector  # noqa: F401
     except ImportError as error:
-        raise _not_installed() from error
-
-
-def _not_installed() -> UsageError:
-    return UsageError("The packages for pgvector are not installed.", INSTALL)
+        raise not_installed() from error
 
 
 def _parts_of(dim: int) -> list[int]:

@@ -50,8 +50,9 @@ _FAILURES: Sequence[tuple[str, Callable[[str], GestaltError]]] = (
         "42501",
         lambda why: EngineUnsuitable(
             f"The database does not allow pgvector to be used ({why}).",
-            "Ask the owner of the database. To fill it: GRANT CREATE ON DATABASE. To search it: "
-            "GRANT USAGE ON SCHEMA gestalt_pgvector, GRANT SELECT ON ALL TABLES IN SCHEMA "
+            "Ask the owner of the database. To fill it: GRANT CREATE ON DATABASE; if another role "
+            "made the schema gestalt_pgvector, fill it as that role. To search it: GRANT USAGE ON "
+            "SCHEMA gestalt_pgvector, GRANT SELECT ON ALL TABLES IN SCHEMA "
             "gestalt_pgvector.",
         ),
     ),

@@ -64,6 +64,38 @@ def test_without_an_address_it_is_a_folder_of_the_home(gallery: Gallery, home: P
     assert engine["address"] is None
 
 
+@pytest.mark.parametrize("name", ["photo.jpg", "LOCK.jpg", ".hidden"])
+def test_a_folder_with_other_files_is_refused_and_left_as_it_is(
+    gallery: Gallery, tmp_path: Path, name: str
+):
+    place = tmp_path / "photos"
+    (place / "collections").mkdir(parents=True)
+    (place / name).write_bytes(b"photo")
+    for anew in (False, True):
+        with pytest.raises(EngineUnsuitable, match="other files") as error:
+            gallery.add_engine("milvus", address=str(place), anew=anew)
+        assert "--address" in error.value.hint
+    assert {path.name for path in place.iterdir()} == {"collections", name}
+    assert gallery.engines() == []
+
+
+def test_an_empty_folder_one_of_milvus_lite_and_one_that_was_begun_are_used(
+    gallery: Gallery, tmp_path: Path
+):
+    place = tmp_path / "lite"
+    (place / "collections").mkdir(parents=True)
+    gallery.add_engine("milvus", address=str(place))
+    assert gallery.remove_engine("milvus").left == str(place)
+    # Photos that came later do not keep anybody from the descriptors that are there.
+    (place / "photo.jpg").write_bytes(b"photo")
+    gallery.add_engine("milvus", address=str(place))
+    check_whole(gallery)
+    assert gallery.remove_engine("milvus", forget=True).left is None
+    (tmp_path / "empty").mkdir()
+    gallery.add_engine("milvus", address=str(tmp_path / "empty"))
+    check_whole(gallery)
+
+
 def test_what_is_erased_is_in_no_file_of_milvus(
     tmp_path: Path, tiny_store: ModelStore, monkeypatch: pytest.MonkeyPatch
 ):

@@ -52,6 +52,33 @@ def test_what_is_no_address_is_refused_and_not_repeated(address: str):
     assert "http://HOST:19530" in error.value.hint
 
 
+@pytest.mark.parametrize(
+    ("address", "meant"),
+    [
+        ("127.0.0.1:19530", "http://127.0.0.1:19530"),
+        ("localhost:19530/clinic", "http://localhost:19530/clinic"),
+        ("milvus.hospital.example:19530/", "http://milvus.hospital.example:19530"),
+        ("[::1]:19530", "http://[::1]:19530"),
+        ("root:Mil/v@s@host:19530", "http://host:19530"),
+    ],
+)
+def test_a_server_without_http_is_not_taken_for_a_folder(address: str, meant: str):
+    with pytest.raises(UsageError, match="looks like a server") as error:
+        recorded_address("milvus", address)
+    told = f"{error.value.message} {error.value.hint}"
+    assert f"give {meant}." in told
+    assert "./NAME" in told
+    assert "Mil" not in told.replace("Milvus", "")
+
+
+@pytest.mark.parametrize("name", ["./host:19530", "~/host:1", "a/host:19530", "lite:new", "lite:"])
+def test_a_folder_may_have_a_colon_in_its_name(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert recorded_address("milvus", name) == str(Path(name).expanduser().absolute())
+
+
 def test_a_folder_is_recorded_from_the_root_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(tmp_path)
     assert recorded_address("milvus", "lite") == str(tmp_path / "lite")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from time import monotonic, sleep
+from typing import Any
 
 import numpy as np
 import pytest
@@ -292,6 +294,9 @@ def test_a_role_without_rights_is_told_which(
         reader.create()
     assert "administrator" in error.value.hint or "owner" in error.value.hint
     rows = fill(engine, rng, 20)
+    with pytest.raises(EngineUnsuitable, match="schema gestalt_pgvector") as error:
+        reader.create()
+    assert "fill it as that role" in error.value.hint
     with pytest.raises(EngineUnsuitable) as error:
         reader.nearest(rows.vectors[0], 1)
     assert "GRANT USAGE ON SCHEMA gestalt_pgvector" in error.value.hint
@@ -328,3 +333,44 @@ def _found(server: Server, address: str, pieces: list[bytes]) -> int:
         files = connection.exec_driver_sql(query).scalars().all()
     data = b"".join((server.folder / "data" / file).read_bytes() for file in files)
     return sum(piece in data for piece in pieces)
+
+
+def connections(address: str) -> int:
+    """How many the server has of engines, in this database."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'gestalt'"
+    return int(str(ask(address, f"{query} AND datname = current_database()")))
+
+
+def test_a_closed_engine_is_not_opened_again(address: str, engine: PgvectorEngine):
+    assert engine.position() is None
+    assert connections(address) == 1
+    engine.close()
+    for call in (engine.position, engine.create, engine.wipe, engine.ids, engine.drop):
+        with pytest.raises(EngineAway, match="closed"):
+            call()
+    assert gone(address)
+
+
+def test_an_engine_that_is_closed_during_a_search_answers_and_leaves_no_connection(
+    address: str, engine: PgvectorEngine, rng: np.random.Generator, monkeypatch: pytest.MonkeyPatch
+):
+    rows = fill(engine, rng, 20)
+    begin = pgvector._widen
+
+    def closed(*given: Any) -> None:
+        engine.close()
+        begin(*given)
+
+    monkeypatch.setattr(pgvector, "_widen", closed)
+    assert engine.nearest(rows.vectors[3], 1).ids.tolist() == [4]
+    assert gone(address)
+
+
+def gone(address: str) -> bool:
+    """Whether the server has no connection any more, at once or a little later."""
+    until = monotonic() + 5
+    while connections(address):
+        if monotonic() > until:
+            return False
+        sleep(0.02)
+    return True
