@@ -4,6 +4,7 @@ the address of the server are those of the environment, as for other programs fo
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,7 +13,14 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 from botocore.handlers import add_expect_header
 from s3fs import S3FileSystem
 
@@ -45,6 +53,9 @@ _REASONS = {
     ),
     "ExpiredToken": ("the credentials have expired", "Renew them."),
 }
+_CREDENTIALS = (
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile of ~/.aws."
+)
 _RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject, s3:DeleteObjectVersion, s3:ListBucket"
 _NO_RIGHTS = (
     "the credentials do not allow this",
@@ -188,11 +199,9 @@ class BucketPlace:
         try:
             yield
         except NoCredentialsError as error:
-            raise self._error(
-                doing,
-                "there are no credentials",
-                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile of ~/.aws.",
-            ) from error
+            raise self._error(doing, "there are no credentials", _CREDENTIALS) from error
+        except (CredentialRetrievalError, PartialCredentialsError, ProfileNotFound) as error:
+            raise self._error(doing, _words_of(error), _CREDENTIALS) from error
         except (OSError, BotoCoreError, ClientError) as error:
             code = _code_of(error)
             if code in _REASONS:
@@ -201,7 +210,7 @@ class BucketPlace:
                 raise self._error(doing, *_NO_RIGHTS) from error
             raise self._error(
                 doing,
-                display_name(str(error)).rstrip(".") or type(error).__name__,
+                _words_of(error),
                 f"Check that the server runs, and AWS_ENDPOINT_URL. {_AGAIN}",
             ) from error
 
@@ -223,6 +232,9 @@ def _file_system() -> S3FileSystem:
     session = get_session()
     # The client would wait without end for a server that takes the request and says nothing.
     session.unregister("before-call.s3", add_expect_header)
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "false":
+        # An address of the network would be asked for the role of this machine.
+        session.set_config_variable("metadata_service_num_attempts", 0)
     files = S3FileSystem(
         session=session,
         skip_instance_cache=True,
@@ -242,6 +254,10 @@ def _file_system() -> S3FileSystem:
     # Those of the client are enough: these would multiply them.
     files.retries = 1
     return files
+
+
+def _words_of(error: Exception) -> str:
+    return display_name(str(error)).rstrip(".") or type(error).__name__
 
 
 def _code_of(error: BaseException) -> str:

@@ -353,12 +353,63 @@ def test_a_bucket_that_is_not_there_is_said(bucket: Bucket):
         store.get(lost)
 
 
-def test_without_credentials_it_says_what_to_set(bucket: Bucket, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Hosts other than this machine that were to be reached; none is."""
+    found: list[str] = []
+    connect = socket.socket.connect
+
+    def to_this_machine_alone(self: socket.socket, address: Any) -> None:
+        if address[0] != "127.0.0.1":
+            found.append(address[0])
+            raise ConnectionRefusedError(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", to_this_machine_alone)
+    return found
+
+
+def test_without_credentials_it_says_at_once_what_to_set_and_asks_nobody(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, reached: list[str]
+):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
     with pytest.raises(CropStoreError, match="there are no credentials") as caught:
         store_of().new_place(bucket.url)
     assert "AWS_ACCESS_KEY_ID" in caught.value.hint
+    assert "profile" in caught.value.hint
+    assert reached == []
+
+
+def test_the_role_of_a_machine_is_asked_for_where_somebody_wants_it(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, reached: list[str]
+):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
+    with pytest.raises(CropStoreError, match="there are no credentials"):
+        store_of().new_place(bucket.url)
+    assert set(reached) == {"169.254.169.254"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", None, "missing: AWS_SECRET_ACCESS_KEY"),
+        ("AWS_PROFILE", "none-such", "none-such"),
+    ],
+)
+def test_credentials_of_which_a_part_is_missing_are_said_to_be_that(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, told: str
+):
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CropStoreError, match=told) as caught:
+        store_of().new_place(bucket.url)
+    assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in caught.value.hint
 
 
 def test_a_server_that_is_away_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch):
