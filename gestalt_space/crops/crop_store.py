@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from threading import Lock
 
-from gestalt_space.crops.keys import CropKeys, read_keys
+from gestalt_space.crops.keys import CropKeys, no_key, read_keys
 from gestalt_space.crops.opening import open_place
 from gestalt_space.crops.places import CropPlace, ListedObject, checked_url
-from gestalt_space.crops.sealing import require_cipher, seal, unknown_key, unseal
+from gestalt_space.crops.sealing import require_cipher, seal, unseal
 from gestalt_space.lazy_value import LazyValue
 from gestalt_space.settings import Settings
 from gestalt_space.types import CropObject
@@ -41,9 +41,19 @@ class CropStore:
         """The id of the key that encrypts new crops."""
         return self._keys().current.id
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key, whichever it is."""
+        return bool(self._keys().keys)
+
+    def require_key(self, key_id: str) -> None:
+        """Raise `CropStoreError` where a key that crops were encrypted with is not at hand."""
+        self._keys().named(key_id)
+
     def new_place(self, base: str) -> str:
         """Make a place of this gallery's own under a URL; returns its URL."""
-        self._keys()
+        if not self.has_key:
+            raise no_key()
         url = f"{checked_url(base)}/{secrets.token_hex(8)}"
         self._place(url, is_new=True)
         return url
@@ -68,8 +78,7 @@ class CropStore:
         for url, some in _by_place(objects):
             keys = self._keys()
             for one in some:
-                if keys.named(one.key_id) is None:
-                    raise unknown_key(one.key_id)
+                keys.named(one.key_id)
             read = self._place(url).get([one.name for one in some])
             for one in some:
                 found[one] = _png(read.get(one.name), one, keys)

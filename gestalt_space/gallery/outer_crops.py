@@ -25,7 +25,7 @@ def new_crop_place(database: Database) -> str | None:
     if outside is None or outside.base is None:
         return None
     with database.reading() as session:
-        found = crops.own_place(session, outside.base)
+        found = crops.place_to_write(session, outside.base)
     if found is not None:
         return found
     with database.writing() as session:
