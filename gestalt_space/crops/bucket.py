@@ -24,7 +24,7 @@ from botocore.exceptions import (
 from botocore.handlers import add_expect_header
 from s3fs import S3FileSystem
 
-from gestalt_space.crops.places import MARK, MARK_TEXT, ListedObject, no_mark, still_there
+from gestalt_space.crops.places import MARK, MARK_TEXT, Doing, ListedObject, no_mark, still_there
 from gestalt_space.errors import CropStoreError
 from gestalt_space.paths import display_name
 
@@ -36,7 +36,7 @@ CONNECT_SECONDS, READ_SECONDS = 5, 30
 TRIES = 3
 _DELETED_AT_ONCE = 1000
 """Objects of one request, at the most."""
-_AGAIN = "Nothing is lost: run the same command again when that is settled."
+_AGAIN = " Nothing is lost: run the same command again when that is settled."
 _REASONS = {
     "RequestTimeTooSkewed": (
         "the clock of this machine differs by minutes from that of the server",
@@ -78,9 +78,9 @@ class BucketPlace:
         with self._mapped("written"):
             self._files.pipe({self._path(MARK): MARK_TEXT})
 
-    def require(self) -> None:
+    def require(self, doing: Doing = "read") -> None:
         """See `CropPlace`."""
-        with self._mapped("read"):
+        with self._mapped(doing):
             found = self._files.cat_ranges([self._path(MARK)], None, None)[0]
             is_there = not self._is_missing(found)
         if not is_there:
@@ -108,7 +108,7 @@ class BucketPlace:
 
     def delete(self, names: Collection[str]) -> None:
         """See `CropPlace`."""
-        self.require()
+        self.require("deleted")
         keys = [self._key(name) for name in names]
         with self._mapped("deleted"):
             self._delete_all([{"Key": key} for key in keys])
@@ -195,7 +195,7 @@ class BucketPlace:
         return False
 
     @contextmanager
-    def _mapped(self, doing: str) -> Iterator[None]:
+    def _mapped(self, doing: Doing) -> Iterator[None]:
         try:
             yield
         except NoCredentialsError as error:
@@ -208,12 +208,10 @@ class BucketPlace:
                 raise self._error(doing, *_REASONS[code]) from error
             if code in _REFUSED:
                 raise self._error(doing, *_NO_RIGHTS) from error
-            raise self._error(
-                doing,
-                _words_of(error),
-                f"Check that the server runs, and AWS_ENDPOINT_URL. {_AGAIN}",
-            ) from error
-
+            # Photos whose crops are deleted are gone: the same command would not find them.
+            again = "" if doing == "deleted" else _AGAIN
+            hint = f"Check that the server runs, and AWS_ENDPOINT_URL.{again}"
+            raise self._error(doing, _words_of(error), hint) from error
         except ValueError as error:
             if "Invalid endpoint" not in str(error):
                 raise
@@ -223,7 +221,7 @@ class BucketPlace:
                 "Give it with its scheme, such as https://s3.hospital.example.",
             ) from error
 
-    def _error(self, doing: str, why: str, hint: str) -> CropStoreError:
+    def _error(self, doing: Doing, why: str, hint: str) -> CropStoreError:
         where = display_name(self.url)
         return CropStoreError(f"The crops in {where} cannot be {doing}: {why}.", hint)
 

@@ -14,7 +14,7 @@ from threading import Lock
 
 from gestalt_space.crops.keys import CropKeys, no_key, read_keys
 from gestalt_space.crops.opening import open_place
-from gestalt_space.crops.places import CropPlace, ListedObject, checked_url
+from gestalt_space.crops.places import CropPlace, Doing, ListedObject, checked_url
 from gestalt_space.crops.sealing import require_cipher, seal, unseal
 from gestalt_space.lazy_value import LazyValue
 from gestalt_space.settings import Settings
@@ -55,7 +55,7 @@ class CropStore:
         if not self.has_key:
             raise no_key()
         url = f"{checked_url(base)}/{secrets.token_hex(8)}"
-        self._place(url, is_new=True)
+        self._place(url, "written", is_new=True)
         return url
 
     def put(self, place: str, pngs: Sequence[bytes]) -> list[CropObject]:
@@ -68,7 +68,7 @@ class CropStore:
             digest = hashlib.sha256(data).hexdigest()
             made.append(CropObject(place, name, key.id, len(data), digest))
         if sealed:
-            self._place(place).put(sealed)
+            self._place(place, "written").put(sealed)
         return made
 
     def get(self, objects: Collection[CropObject]) -> dict[CropObject, bytes]:
@@ -91,16 +91,16 @@ class CropStore:
     def delete(self, objects: Iterable[CropObject]) -> None:
         """Delete objects with all versions of them, and see that they are gone."""
         for url, some in _by_place(objects):
-            self._place(url).delete([one.name for one in some])
+            self._place(url, "deleted").delete([one.name for one in some])
 
     def delete_names(self, place: str, names: Collection[str]) -> None:
         """The same of objects by their names."""
-        self._place(place).delete(names)
+        self._place(place, "deleted").delete(names)
 
     def listed(self, place: str, shard: str) -> Iterator[ListedObject]:
         """The objects of a place whose names begin with one of `places.SHARDS`, or all where it is
         empty, in the order of their names."""
-        return self._place(place).listed(shard)
+        return self._place(place, "listed").listed(shard)
 
     def seal(self, png: bytes, label: str) -> bytes:
         """A crop as it may stand anywhere, encrypted; `label`: what it is opened by."""
@@ -115,7 +115,7 @@ class CropStore:
         with self._lock:
             self._places.clear()
 
-    def _place(self, url: str, *, is_new: bool = False) -> CropPlace:
+    def _place(self, url: str, doing: Doing = "read", *, is_new: bool = False) -> CropPlace:
         """The place of a URL, seen to be there when it is opened."""
         with self._lock:
             if url not in self._places:
@@ -123,7 +123,7 @@ class CropStore:
                 if is_new:
                     place.make()
                 else:
-                    place.require()
+                    place.require(doing)
                 self._places[url] = place
             return self._places[url]
 

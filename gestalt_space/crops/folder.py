@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from gestalt_space.atomic_files import make_private_folder, replacing, sync_folder
-from gestalt_space.crops.places import MARK, MARK_TEXT, ListedObject, no_mark, still_there
+from gestalt_space.crops.places import MARK, MARK_TEXT, Doing, ListedObject, no_mark, still_there
 from gestalt_space.errors import CropStoreError
 from gestalt_space.paths import display_name
 
@@ -34,16 +34,16 @@ class FolderPlace:
             make_private_folder(self._folder)
             self._write(MARK, MARK_TEXT)
 
-    def require(self) -> None:
+    def require(self, doing: Doing = "read") -> None:
         """See `CropPlace`."""
-        with self._mapped("read"):
+        with self._mapped(doing):
             is_there = (self._folder / MARK).is_file()
         if not is_there:
             raise no_mark(self.url)
 
     def put(self, objects: Mapping[str, bytes]) -> None:
         """See `CropPlace`."""
-        self.require()
+        self.require("written")
         with self._mapped("written"), ThreadPoolExecutor(_AT_ONCE) as threads:
             for folder in {(self._folder / name).parent for name in objects}:
                 make_private_folder(folder)
@@ -61,7 +61,7 @@ class FolderPlace:
 
     def delete(self, names: Collection[str]) -> None:
         """See `CropPlace`."""
-        self.require()
+        self.require("deleted")
         with self._mapped("deleted"):
             folders = set()
             for name in names:
@@ -77,7 +77,7 @@ class FolderPlace:
 
     def listed(self, shard: str) -> Iterator[ListedObject]:
         """See `CropPlace`."""
-        self.require()
+        self.require("listed")
         for path in sorted((self._folder / shard).rglob("*")):
             with self._mapped("listed"):
                 is_object = path.is_file() and path != self._folder / MARK
@@ -97,7 +97,7 @@ class FolderPlace:
             return None
 
     @contextmanager
-    def _mapped(self, doing: str) -> Iterator[None]:
+    def _mapped(self, doing: Doing) -> Iterator[None]:
         try:
             yield
         except OSError as error:

@@ -76,7 +76,11 @@ def delete_left(database: Database) -> int:
         if kept := sorted({one.place for one in left.values()} & shared):
             raise _shared(kept[0])
         assert database.crops is not None, "who deletes opens them"  # noqa: S101
-        database.crops.delete(left.values())
+        try:
+            database.crops.delete(left.values())
+        except CropStoreError as error:
+            later = "When that is settled, `gestalt index crops check` deletes them."
+            raise CropStoreError(error.message, f"{error.hint} {later}") from error
         with database.writing() as session:
             crops.forget_objects(session, left)
         count += len(left)

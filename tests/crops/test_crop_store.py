@@ -422,6 +422,30 @@ def test_a_server_that_is_away_is_said(bucket: Bucket, monkeypatch: pytest.Monke
     assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
+def test_a_server_that_is_away_is_said_by_what_was_to_be_done(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+):
+    store = store_of()
+    place = store.new_place(bucket.url)
+    made = store.put(place, PNGS[:1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(buckets, "TRIES", 1)
+    again = "run the same command again"
+    for doing, work in {
+        "written": lambda store: store.put(place, PNGS[:1]),
+        "read": lambda store: store.get(made),
+        "listed": lambda store: list(store.listed(place, "")),
+        "deleted": lambda store: store.delete(made),
+    }.items():
+        with pytest.raises(CropStoreError, match=f"cannot be {doing}") as caught:
+            work(store_of())
+        # Whose crops are deleted is not there any more: that command is not to be run again.
+        assert (again in caught.value.hint) == (doing != "deleted")
+
+
 def test_an_address_without_a_scheme_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "127.0.0.1:9")
     with pytest.raises(CropStoreError, match="AWS_ENDPOINT_URL is not the address") as caught:

@@ -240,8 +240,12 @@ def test_a_removal_that_cannot_reach_the_store_is_remembered(
     fill(gallery, 1, 2)
     with monkeypatch.context() as away:
         is_away(away)
-        with pytest.raises(CropStoreError, match="1 photo and 1 patient removed permanently"):
+        with pytest.raises(CropStoreError, match="1 photo and 1 patient removed perm") as caught:
             gallery.remove(patients=["PAT-1"])
+        # The same command again would not find the patient.
+        assert caught.value.hint == (
+            "Wait. When that is settled, `gestalt index crops check` deletes them."
+        )
         with open_gallery(gallery.settings.home) as again:
             assert again.stats().counts.photos == 1
         findings = list(inspect_gallery(gallery.settings, sample=0))
@@ -249,6 +253,18 @@ def test_a_removal_that_cannot_reach_the_store_is_remembered(
         assert (waiting.state, unreachable.state) == ("note", "fail")
         assert "1 crop of removed photos" in waiting.detail
     assert len(crops.objects()) == 2
+    (checked,) = gallery.check_crops()
+    assert (checked.waiting, len(crops.objects())) == (0, 1)
+
+
+def test_the_next_removal_deletes_what_one_before_it_left(
+    gallery: Gallery, crops: Crops, monkeypatch: pytest.MonkeyPatch
+):
+    fill(gallery, 1, 2)
+    with monkeypatch.context() as away:
+        is_away(away)
+        with pytest.raises(CropStoreError):
+            gallery.remove(patients=["PAT-1"])
     gallery.remove(patients=["PAT-2"])
     assert crops.objects() == {}
 
