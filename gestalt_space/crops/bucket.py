@@ -37,12 +37,12 @@ TRIES = 3
 _DELETED_AT_ONCE = 1000
 """Objects of one request, at the most."""
 _AGAIN = " Nothing is lost: run the same command again when that is settled."
+_NO_BUCKET = "Check that AWS_ENDPOINT_URL names the right server."
 _REASONS = {
     "RequestTimeTooSkewed": (
         "the clock of this machine differs by minutes from that of the server",
         "Set the clock of this machine, for example by NTP.",
     ),
-    "NoSuchBucket": ("there is no such bucket", "Create it, or correct GESTALT_CROPS."),
     "InvalidAccessKeyId": (
         "the server does not know the access key",
         "Check AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL.",
@@ -73,9 +73,9 @@ class BucketPlace:
         self._bucket, self._prefix = read.netloc, read.path.strip("/")
         self._files = _file_system()
 
-    def make(self) -> None:
+    def make(self, named_by: str) -> None:
         """See `CropPlace`."""
-        with self._mapped("written"):
+        with self._mapped("written", f"Create it, or correct {named_by}."):
             self._files.pipe({self._path(MARK): MARK_TEXT})
 
     def require(self, doing: Doing = "read") -> None:
@@ -195,7 +195,8 @@ class BucketPlace:
         return False
 
     @contextmanager
-    def _mapped(self, doing: Doing) -> Iterator[None]:
+    def _mapped(self, doing: Doing, no_bucket: str = _NO_BUCKET) -> Iterator[None]:
+        """`no_bucket`: what to do where there is no bucket."""
         try:
             yield
         except NoCredentialsError as error:
@@ -204,6 +205,8 @@ class BucketPlace:
             raise self._error(doing, _words_of(error), _CREDENTIALS) from error
         except (OSError, BotoCoreError, ClientError) as error:
             code = _code_of(error)
+            if code == "NoSuchBucket":
+                raise self._error(doing, "there is no such bucket", no_bucket) from error
             if code in _REASONS:
                 raise self._error(doing, *_REASONS[code]) from error
             if code in _REFUSED:

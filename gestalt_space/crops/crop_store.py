@@ -54,8 +54,12 @@ class CropStore:
         """Make a place of this gallery's own under a URL; returns its URL."""
         if not self.has_key:
             raise no_key()
-        url = f"{checked_url(base)}/{secrets.token_hex(8)}"
-        self._place(url, "written", is_new=True)
+        base = checked_url(base)
+        url = f"{base}/{secrets.token_hex(8)}"
+        place = open_place(url)
+        place.make("GESTALT_CROPS" if base == self.base else "--to")
+        with self._lock:
+            self._places[url] = place
         return url
 
     def put(self, place: str, pngs: Sequence[bytes]) -> list[CropObject]:
@@ -115,15 +119,12 @@ class CropStore:
         with self._lock:
             self._places.clear()
 
-    def _place(self, url: str, doing: Doing = "read", *, is_new: bool = False) -> CropPlace:
+    def _place(self, url: str, doing: Doing = "read") -> CropPlace:
         """The place of a URL, seen to be there when it is opened."""
         with self._lock:
             if url not in self._places:
                 place = open_place(url)
-                if is_new:
-                    place.make()
-                else:
-                    place.require(doing)
+                place.require(doing)
                 self._places[url] = place
             return self._places[url]
 

@@ -18,6 +18,7 @@ from gestalt_space.errors import CropStoreError
 from gestalt_space.paths import display_name
 
 _AT_ONCE = 8
+_HINT = "Check that the disk is mounted, and the rights on the folder."
 """Files that are read or written side by side: each waits for the disk."""
 
 
@@ -28,9 +29,12 @@ class FolderPlace:
         self.url = url
         self._folder = Path(url2pathname(urlsplit(url).path))
 
-    def make(self) -> None:
+    def make(self, named_by: str) -> None:
         """See `CropPlace`."""
-        with self._mapped("written"):
+        hint = (
+            f"Correct {named_by}, or check that the disk is mounted and the rights on the folder."
+        )
+        with self._mapped("written", hint):
             make_private_folder(self._folder)
             self._write(MARK, MARK_TEXT)
 
@@ -97,7 +101,7 @@ class FolderPlace:
             return None
 
     @contextmanager
-    def _mapped(self, doing: Doing) -> Iterator[None]:
+    def _mapped(self, doing: Doing, hint: str = _HINT) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -109,5 +113,5 @@ class FolderPlace:
                 ) from error
             raise CropStoreError(
                 f"The crops in {where} cannot be {doing}: {error.strerror or error}.",
-                "Check that the disk is mounted, and the rights on the folder.",
+                hint,
             ) from error

@@ -37,8 +37,9 @@ class CropPlace(Protocol):
 
     url: str
 
-    def make(self) -> None:
-        """Make the place, with its mark, where there is none."""
+    def make(self, named_by: str) -> None:
+        """Make the place, with its mark, where there is none. `named_by`: the setting or option
+        that the URL comes from."""
         ...
 
     def require(self, doing: Doing = "read") -> None:

@@ -42,6 +42,15 @@ def names_in(store: CropStore, place: str, like: Sequence[CropObject]) -> list[s
     return [one.name for shard in shards for one in store.listed(place, shard)]
 
 
+def test_a_place_that_cannot_be_made_is_said_with_what_names_it(tmp_path: Path, folder: Path):
+    (tmp_path / "file").touch()
+    url = (tmp_path / "file" / "crops").as_uri()
+    for set_to, named_by in ((url, "GESTALT_CROPS"), (None, "--to")):
+        with pytest.raises(CropStoreError, match="cannot be written") as caught:
+            store_of(set_to).new_place(url)
+        assert named_by in caught.value.hint
+
+
 def test_what_is_put_is_there_for_another_process_and_gone_when_it_is_deleted(base: str):
     store = store_of(base)
     place = store.new_place(base)
@@ -341,16 +350,24 @@ def test_what_the_server_refuses_is_said_in_plain_words(
     assert store.get(made) == {made[0]: PNGS[0]}
 
 
-def test_a_bucket_that_is_not_there_is_said(bucket: Bucket):
-    with pytest.raises(CropStoreError, match="there is no such bucket"):
-        store_of().new_place(f"s3://{bucket.name}-none/x")
+def test_a_bucket_that_is_not_there_is_said_with_what_names_it(bucket: Bucket):
+    url = f"s3://{bucket.name}-none/x"
+    for set_to, named_by in ((url, "GESTALT_CROPS"), (bucket.url, "--to"), (None, "--to")):
+        with pytest.raises(CropStoreError, match="there is no such bucket") as caught:
+            store_of(set_to).new_place(url)
+        assert caught.value.hint == f"Create it, or correct {named_by}."
+
+
+def test_a_bucket_that_is_not_there_any_more_is_said(bucket: Bucket):
     store = store_of()
     made = store.put(store.new_place(bucket.url), PNGS[:1])
     lost = [
         replace(one, place=one.place.replace(bucket.name, f"{bucket.name}-none")) for one in made
     ]
-    with pytest.raises(CropStoreError, match="there is no such bucket"):
+    with pytest.raises(CropStoreError, match="there is no such bucket") as caught:
         store.get(lost)
+    # Its URL is in the database.
+    assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
 @pytest.fixture
