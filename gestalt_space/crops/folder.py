@@ -18,8 +18,8 @@ from gestalt_space.errors import CropStoreError
 from gestalt_space.paths import display_name
 
 _AT_ONCE = 8
-_HINT = "Check that the disk is mounted, and the rights on the folder."
 """Files that are read or written side by side: each waits for the disk."""
+_HINT = "Check that the disk is mounted, and the rights on the folder."
 
 
 class FolderPlace:
@@ -31,10 +31,7 @@ class FolderPlace:
 
     def make(self, named_by: str) -> None:
         """See `CropPlace`."""
-        hint = (
-            f"Correct {named_by}, or check that the disk is mounted and the rights on the folder."
-        )
-        with self._mapped("written", hint):
+        with self._mapped("written", f"Correct {named_by}. {_HINT}"):
             make_private_folder(self._folder)
             self._write(MARK, MARK_TEXT)
 
