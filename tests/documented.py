@@ -12,13 +12,19 @@ import typer
 from gestalt_cli.app import app_for
 
 ROOT = Path(__file__).parents[1]
-BLOCK = re.compile(r"^ *```(?!python)\w*\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```(\w*)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks_of(page: Path) -> list[str]:
+    """The blocks of a page that are not Python, with no line that goes on in the next one."""
+    text = page.read_text(encoding="utf-8").replace("\\\n", "")
+    # Those of Python are matched, too: their end is not the start of another.
+    return [block for language, block in _BLOCK.findall(text) if language != "python"]
 
 
 def block_commands(page: Path) -> list[str]:
     """The lines of the page's blocks that run `gestalt`, from that word on, in their order."""
-    text = page.read_text(encoding="utf-8").replace("\\\n", "")
-    found = [re.findall(r"(?:^|[ =])(gestalt [a-z-].*)", one, re.M) for one in BLOCK.findall(text)]
+    found = [re.findall(r"(?:^|[ =])(gestalt [a-z-].*)", one, re.M) for one in blocks_of(page)]
     return [line for lines in found for line in lines]
 
 

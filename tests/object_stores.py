@@ -34,10 +34,9 @@ class Bucket:
             "AWS_ACCESS_KEY_ID": "made-up",
             "AWS_SECRET_ACCESS_KEY": "made-up",
             "AWS_DEFAULT_REGION": "us-east-1",
-            # Nothing of the user's own, and no request to a cloud's machine.
+            # Nothing of the user's own.
             "AWS_CONFIG_FILE": "/dev/null",
             "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
-            "AWS_EC2_METADATA_DISABLED": "true",
         }
 
     def keep_versions(self) -> None:

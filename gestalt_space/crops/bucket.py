@@ -4,6 +4,7 @@ the address of the server are those of the environment, as for other programs fo
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -12,11 +13,18 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from aiobotocore.session import get_session
-from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    CredentialRetrievalError,
+    NoCredentialsError,
+    PartialCredentialsError,
+    ProfileNotFound,
+)
 from botocore.handlers import add_expect_header
 from s3fs import S3FileSystem
 
-from gestalt_space.crops.places import MARK, MARK_TEXT, ListedObject, no_mark, still_there
+from gestalt_space.crops.places import MARK, MARK_TEXT, Doing, ListedObject, no_mark, still_there
 from gestalt_space.errors import CropStoreError
 from gestalt_space.paths import display_name
 
@@ -28,13 +36,13 @@ CONNECT_SECONDS, READ_SECONDS = 5, 30
 TRIES = 3
 _DELETED_AT_ONCE = 1000
 """Objects of one request, at the most."""
-_AGAIN = "Nothing is lost: run the same command again when that is settled."
+_AGAIN = " Nothing is lost: run the same command again when that is settled."
+_NO_BUCKET = "Check that AWS_ENDPOINT_URL names the right server."
 _REASONS = {
     "RequestTimeTooSkewed": (
         "the clock of this machine differs by minutes from that of the server",
         "Set the clock of this machine, for example by NTP.",
     ),
-    "NoSuchBucket": ("there is no such bucket", "Create it, or correct GESTALT_CROPS."),
     "InvalidAccessKeyId": (
         "the server does not know the access key",
         "Check AWS_ACCESS_KEY_ID and AWS_ENDPOINT_URL.",
@@ -45,6 +53,9 @@ _REASONS = {
     ),
     "ExpiredToken": ("the credentials have expired", "Renew them."),
 }
+_CREDENTIALS = (
+    "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE to a profile of ~/.aws."
+)
 _RIGHTS = "s3:GetObject, s3:PutObject, s3:DeleteObject, s3:DeleteObjectVersion, s3:ListBucket"
 _NO_RIGHTS = (
     "the credentials do not allow this",
@@ -62,14 +73,14 @@ class BucketPlace:
         self._bucket, self._prefix = read.netloc, read.path.strip("/")
         self._files = _file_system()
 
-    def make(self) -> None:
+    def make(self, named_by: str) -> None:
         """See `CropPlace`."""
-        with self._mapped("written"):
+        with self._mapped("written", f"Create it, or correct {named_by}."):
             self._files.pipe({self._path(MARK): MARK_TEXT})
 
-    def require(self) -> None:
+    def require(self, doing: Doing = "read") -> None:
         """See `CropPlace`."""
-        with self._mapped("read"):
+        with self._mapped(doing):
             found = self._files.cat_ranges([self._path(MARK)], None, None)[0]
             is_there = not self._is_missing(found)
         if not is_there:
@@ -97,7 +108,7 @@ class BucketPlace:
 
     def delete(self, names: Collection[str]) -> None:
         """See `CropPlace`."""
-        self.require()
+        self.require("deleted")
         keys = [self._key(name) for name in names]
         with self._mapped("deleted"):
             self._delete_all([{"Key": key} for key in keys])
@@ -184,27 +195,26 @@ class BucketPlace:
         return False
 
     @contextmanager
-    def _mapped(self, doing: str) -> Iterator[None]:
+    def _mapped(self, doing: Doing, no_bucket: str = _NO_BUCKET) -> Iterator[None]:
+        """`no_bucket`: what to do where there is no bucket."""
         try:
             yield
         except NoCredentialsError as error:
-            raise self._error(
-                doing,
-                "there are no credentials",
-                "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile of ~/.aws.",
-            ) from error
+            raise self._error(doing, "there are no credentials", _CREDENTIALS) from error
+        except (CredentialRetrievalError, PartialCredentialsError, ProfileNotFound) as error:
+            raise self._error(doing, _words_of(error), _CREDENTIALS) from error
         except (OSError, BotoCoreError, ClientError) as error:
             code = _code_of(error)
+            if code == "NoSuchBucket":
+                raise self._error(doing, "there is no such bucket", no_bucket) from error
             if code in _REASONS:
                 raise self._error(doing, *_REASONS[code]) from error
             if code in _REFUSED:
                 raise self._error(doing, *_NO_RIGHTS) from error
-            raise self._error(
-                doing,
-                display_name(str(error)).rstrip(".") or type(error).__name__,
-                f"Check that the server runs, and AWS_ENDPOINT_URL. {_AGAIN}",
-            ) from error
-
+            # Photos whose crops are deleted are gone: the same command would not find them.
+            again = "" if doing == "deleted" else _AGAIN
+            hint = f"Check that the server runs, and AWS_ENDPOINT_URL.{again}"
+            raise self._error(doing, _words_of(error), hint) from error
         except ValueError as error:
             if "Invalid endpoint" not in str(error):
                 raise
@@ -214,7 +224,7 @@ class BucketPlace:
                 "Give it with its scheme, such as https://s3.hospital.example.",
             ) from error
 
-    def _error(self, doing: str, why: str, hint: str) -> CropStoreError:
+    def _error(self, doing: Doing, why: str, hint: str) -> CropStoreError:
         where = display_name(self.url)
         return CropStoreError(f"The crops in {where} cannot be {doing}: {why}.", hint)
 
@@ -223,6 +233,9 @@ def _file_system() -> S3FileSystem:
     session = get_session()
     # The client would wait without end for a server that takes the request and says nothing.
     session.unregister("before-call.s3", add_expect_header)
+    if os.environ.get("AWS_EC2_METADATA_DISABLED", "").lower() != "false":
+        # An address of the network would be asked for the role of this machine.
+        session.set_config_variable("metadata_service_num_attempts", 0)
     files = S3FileSystem(
         session=session,
         skip_instance_cache=True,
@@ -242,6 +255,10 @@ def _file_system() -> S3FileSystem:
     # Those of the client are enough: these would multiply them.
     files.retries = 1
     return files
+
+
+def _words_of(error: Exception) -> str:
+    return display_name(str(error)).rstrip(".") or type(error).__name__
 
 
 def _code_of(error: BaseException) -> str:

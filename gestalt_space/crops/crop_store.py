@@ -12,10 +12,10 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from threading import Lock
 
-from gestalt_space.crops.keys import CropKeys, read_keys
+from gestalt_space.crops.keys import CropKeys, no_key, read_keys
 from gestalt_space.crops.opening import open_place
-from gestalt_space.crops.places import CropPlace, ListedObject, checked_url
-from gestalt_space.crops.sealing import require_cipher, seal, unknown_key, unseal
+from gestalt_space.crops.places import CropPlace, Doing, ListedObject, checked_url
+from gestalt_space.crops.sealing import require_cipher, seal, unseal
 from gestalt_space.lazy_value import LazyValue
 from gestalt_space.settings import Settings
 from gestalt_space.types import CropObject
@@ -41,11 +41,25 @@ class CropStore:
         """The id of the key that encrypts new crops."""
         return self._keys().current.id
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key, whichever it is."""
+        return bool(self._keys().keys)
+
+    def require_key(self, key_id: str) -> None:
+        """Raise `CropStoreError` where a key that crops were encrypted with is not at hand."""
+        self._keys().named(key_id)
+
     def new_place(self, base: str) -> str:
         """Make a place of this gallery's own under a URL; returns its URL."""
-        self._keys()
-        url = f"{checked_url(base)}/{secrets.token_hex(8)}"
-        self._place(url, is_new=True)
+        if not self.has_key:
+            raise no_key()
+        base = checked_url(base)
+        url = f"{base}/{secrets.token_hex(8)}"
+        place = open_place(url)
+        place.make("GESTALT_CROPS" if base == self.base else "--to")
+        with self._lock:
+            self._places[url] = place
         return url
 
     def put(self, place: str, pngs: Sequence[bytes]) -> list[CropObject]:
@@ -58,7 +72,7 @@ class CropStore:
             digest = hashlib.sha256(data).hexdigest()
             made.append(CropObject(place, name, key.id, len(data), digest))
         if sealed:
-            self._place(place).put(sealed)
+            self._place(place, "written").put(sealed)
         return made
 
     def get(self, objects: Collection[CropObject]) -> dict[CropObject, bytes]:
@@ -68,8 +82,7 @@ class CropStore:
         for url, some in _by_place(objects):
             keys = self._keys()
             for one in some:
-                if keys.named(one.key_id) is None:
-                    raise unknown_key(one.key_id)
+                keys.named(one.key_id)
             read = self._place(url).get([one.name for one in some])
             for one in some:
                 found[one] = _png(read.get(one.name), one, keys)
@@ -82,16 +95,16 @@ class CropStore:
     def delete(self, objects: Iterable[CropObject]) -> None:
         """Delete objects with all versions of them, and see that they are gone."""
         for url, some in _by_place(objects):
-            self._place(url).delete([one.name for one in some])
+            self._place(url, "deleted").delete([one.name for one in some])
 
     def delete_names(self, place: str, names: Collection[str]) -> None:
         """The same of objects by their names."""
-        self._place(place).delete(names)
+        self._place(place, "deleted").delete(names)
 
     def listed(self, place: str, shard: str) -> Iterator[ListedObject]:
         """The objects of a place whose names begin with one of `places.SHARDS`, or all where it is
         empty, in the order of their names."""
-        return self._place(place).listed(shard)
+        return self._place(place, "listed").listed(shard)
 
     def seal(self, png: bytes, label: str) -> bytes:
         """A crop as it may stand anywhere, encrypted; `label`: what it is opened by."""
@@ -106,15 +119,12 @@ class CropStore:
         with self._lock:
             self._places.clear()
 
-    def _place(self, url: str, *, is_new: bool = False) -> CropPlace:
+    def _place(self, url: str, doing: Doing = "read") -> CropPlace:
         """The place of a URL, seen to be there when it is opened."""
         with self._lock:
             if url not in self._places:
                 place = open_place(url)
-                if is_new:
-                    place.make()
-                else:
-                    place.require()
+                place.require(doing)
                 self._places[url] = place
             return self._places[url]
 

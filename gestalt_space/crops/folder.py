@@ -13,12 +13,13 @@ from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from gestalt_space.atomic_files import make_private_folder, replacing, sync_folder
-from gestalt_space.crops.places import MARK, MARK_TEXT, ListedObject, no_mark, still_there
+from gestalt_space.crops.places import MARK, MARK_TEXT, Doing, ListedObject, no_mark, still_there
 from gestalt_space.errors import CropStoreError
 from gestalt_space.paths import display_name
 
 _AT_ONCE = 8
 """Files that are read or written side by side: each waits for the disk."""
+_HINT = "Check that the disk is mounted, and the rights on the folder."
 
 
 class FolderPlace:
@@ -28,22 +29,22 @@ class FolderPlace:
         self.url = url
         self._folder = Path(url2pathname(urlsplit(url).path))
 
-    def make(self) -> None:
+    def make(self, named_by: str) -> None:
         """See `CropPlace`."""
-        with self._mapped("written"):
+        with self._mapped("written", f"Correct {named_by}. {_HINT}"):
             make_private_folder(self._folder)
             self._write(MARK, MARK_TEXT)
 
-    def require(self) -> None:
+    def require(self, doing: Doing = "read") -> None:
         """See `CropPlace`."""
-        with self._mapped("read"):
+        with self._mapped(doing):
             is_there = (self._folder / MARK).is_file()
         if not is_there:
             raise no_mark(self.url)
 
     def put(self, objects: Mapping[str, bytes]) -> None:
         """See `CropPlace`."""
-        self.require()
+        self.require("written")
         with self._mapped("written"), ThreadPoolExecutor(_AT_ONCE) as threads:
             for folder in {(self._folder / name).parent for name in objects}:
                 make_private_folder(folder)
@@ -61,7 +62,7 @@ class FolderPlace:
 
     def delete(self, names: Collection[str]) -> None:
         """See `CropPlace`."""
-        self.require()
+        self.require("deleted")
         with self._mapped("deleted"):
             folders = set()
             for name in names:
@@ -77,7 +78,7 @@ class FolderPlace:
 
     def listed(self, shard: str) -> Iterator[ListedObject]:
         """See `CropPlace`."""
-        self.require()
+        self.require("listed")
         for path in sorted((self._folder / shard).rglob("*")):
             with self._mapped("listed"):
                 is_object = path.is_file() and path != self._folder / MARK
@@ -97,7 +98,7 @@ class FolderPlace:
             return None
 
     @contextmanager
-    def _mapped(self, doing: str) -> Iterator[None]:
+    def _mapped(self, doing: Doing, hint: str = _HINT) -> Iterator[None]:
         try:
             yield
         except OSError as error:
@@ -109,5 +110,5 @@ class FolderPlace:
                 ) from error
             raise CropStoreError(
                 f"The crops in {where} cannot be {doing}: {error.strerror or error}.",
-                "Check that the disk is mounted, and the rights on the folder.",
+                hint,
             ) from error

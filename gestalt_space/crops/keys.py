@@ -35,33 +35,56 @@ class CropKey:
 
 @dataclass(frozen=True, slots=True)
 class CropKeys:
-    """Keys, of which the first encrypts, and all decrypt."""
+    """Keys, of which the first encrypts, and all decrypt; there may be none."""
 
     keys: tuple[CropKey, ...]
 
     @property
     def current(self) -> CropKey:
-        """The key that encrypts."""
+        """The key that encrypts. Raises `CropStoreError` where there is none."""
+        if not self.keys:
+            raise no_key()
         return self.keys[0]
 
-    def named(self, key_id: str) -> CropKey | None:
-        """The key of an id, None where it is not at hand."""
-        return next((key for key in self.keys if key.id == key_id), None)
+    def named(self, key_id: str) -> CropKey:
+        """The key of an id, which crops were encrypted with. Raises `CropStoreError` where it is
+        not at hand."""
+        found = next((key for key in self.keys if key.id == key_id), None)
+        if found is None:
+            raise _other_key(key_id) if self.keys else _no_key_of(key_id)
+        return found
 
 
 def read_keys(settings: Settings) -> CropKeys:
-    """The keys that the settings name: the first of them encrypts, all of them decrypt.
+    """The keys that the settings name, which may be none.
 
-    Raises `CropStoreError` where there is none, or something else than a key, or where others may
-    read their file.
+    Raises `CropStoreError` where there is something else than a key, or where others may read
+    their file.
     """
-    words = _text(settings).split()
-    if not words:
-        raise CropStoreError(
-            "There is no key for the crops: crops in an object store are encrypted.",
-            f"{_MAKE} Name its file in GESTALT_CROPS_KEY_FILE.",
-        )
-    return CropKeys(tuple(map(_key, words)))
+    return CropKeys(tuple(map(_key, _text(settings).split())))
+
+
+def no_key() -> CropStoreError:
+    """The error for crops that are to be encrypted, without a key."""
+    return CropStoreError(
+        "There is no key for the crops: crops in an object store are encrypted.",
+        f"{_MAKE} Name its file in GESTALT_CROPS_KEY_FILE.",
+    )
+
+
+def _no_key_of(key_id: str) -> CropStoreError:
+    return CropStoreError(
+        "There is no key for the crops of this gallery: they are encrypted.",
+        f"Name the file with their key (its id is {key_id}) in GESTALT_CROPS_KEY_FILE.",
+    )
+
+
+def _other_key(key_id: str) -> CropStoreError:
+    return CropStoreError(
+        f"The crops were encrypted with another key (its id is {key_id}).",
+        "Name the file with that key in GESTALT_CROPS_KEY_FILE. To change the key, put the new one "
+        "before the old one in this file, then run `gestalt index crops move`.",
+    )
 
 
 def _text(settings: Settings) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -17,6 +17,8 @@ from gestalt_space.paths import display_name
 MARK = "gestalt-crops"
 """An object that each place has: one without it is not the place, or cannot be reached whole."""
 MARK_TEXT = b"Crops of gestalt-space, encrypted. Do not delete or rename anything here.\n"
+Doing = Literal["read", "written", "listed", "deleted"]
+"""What is done with crops, as messages say it."""
 SHARDS = tuple(f"{number:02x}" for number in range(256))
 """What names begin with, before a slash: so many objects are listed one part after another."""
 
@@ -35,12 +37,13 @@ class CropPlace(Protocol):
 
     url: str
 
-    def make(self) -> None:
-        """Make the place, with its mark, where there is none."""
+    def make(self, named_by: str) -> None:
+        """Make the place, with its mark, where there is none. `named_by`: the setting or option
+        that the URL comes from."""
         ...
 
-    def require(self) -> None:
-        """Raise `CropStoreError` where the place has no mark."""
+    def require(self, doing: Doing = "read") -> None:
+        """Raise `CropStoreError` where the place has no mark. `doing`: what cannot be done then."""
         ...
 
     def put(self, objects: Mapping[str, bytes]) -> None:

@@ -32,7 +32,7 @@ def seal(png: bytes, name: str, key: CropKey) -> bytes:
 def unseal(data: bytes, name: str, keys: CropKeys) -> bytes | None:
     """The crop of an object; None for one that is not what was stored under that name.
 
-    Raises `CropStoreError` for one that another key has encrypted.
+    Raises `CropStoreError` for one whose key is not at hand.
     """
     from cryptography.exceptions import InvalidTag
 
@@ -40,8 +40,6 @@ def unseal(data: bytes, name: str, keys: CropKeys) -> bytes | None:
     if not head.startswith(MAGIC) or len(data) < _HEAD + NONCE_BYTES + TAG_BYTES:
         return None
     key = keys.named(head[len(MAGIC) :].hex())
-    if key is None:
-        raise unknown_key(head[len(MAGIC) :].hex())
     nonce, sealed = data[_HEAD : _HEAD + NONCE_BYTES], data[_HEAD + NONCE_BYTES :]
     try:
         return _cipher(key).decrypt(nonce, sealed, head + name.encode())
@@ -57,15 +55,6 @@ def require_cipher() -> None:
         raise CropStoreError(
             "Crops are encrypted by the package cryptography, which is not installed.", INSTALL
         ) from error
-
-
-def unknown_key(key_id: str) -> CropStoreError:
-    """The error for what no key at hand can decrypt."""
-    return CropStoreError(
-        f"The crops were encrypted with another key (its id is {key_id}).",
-        "Add that key as a further line to the file of GESTALT_CROPS_KEY_FILE. The first line is "
-        "used for new crops.",
-    )
 
 
 def _cipher(key: CropKey) -> AESGCM:

@@ -18,7 +18,7 @@ from gestalt_space.progress import Progress, no_progress
 from gestalt_space.store import crop_moves, tables
 from gestalt_space.store.audit import record_event
 from gestalt_space.store.crop_moves import KnownObject, KnownPlace
-from gestalt_space.store.crops import crops_of, own_place
+from gestalt_space.store.crops import crops_of, place_to_write
 from gestalt_space.store.soundness import photos_of
 
 DATABASE = "database"
@@ -146,7 +146,7 @@ class CropsMixin(OpenGallery):
 
     def _place_at(self, base: str) -> str:
         with self.database.reading() as session:
-            found = own_place(session, base)
+            found = place_to_write(session, base)
         if found is None:
             found = self.crop_store.new_place(base)
             with self.database.writing() as session:

@@ -25,7 +25,7 @@ def new_crop_place(database: Database) -> str | None:
     if outside is None or outside.base is None:
         return None
     with database.reading() as session:
-        found = crops.own_place(session, outside.base)
+        found = crops.place_to_write(session, outside.base)
     if found is not None:
         return found
     with database.writing() as session:
@@ -76,7 +76,11 @@ def delete_left(database: Database) -> int:
         if kept := sorted({one.place for one in left.values()} & shared):
             raise _shared(kept[0])
         assert database.crops is not None, "who deletes opens them"  # noqa: S101
-        database.crops.delete(left.values())
+        try:
+            database.crops.delete(left.values())
+        except CropStoreError as error:
+            later = "When that is settled, `gestalt index crops check` deletes them."
+            raise CropStoreError(error.message, f"{error.hint} {later}") from error
         with database.writing() as session:
             crops.forget_objects(session, left)
         count += len(left)

@@ -48,19 +48,6 @@ def known_places(session: Session) -> list[KnownPlace]:
     return [KnownPlace(row.id, row.url, row.is_shared, *found.get(row.id, (0, 0))) for row in rows]
 
 
-def some_object(session: Session, place: int) -> CropObject | None:
-    """The crop that was put last into a place, None where it has none."""
-    row = t.CropObject
-    found = session.execute(
-        sa.select(t.CropPlace.url, row.name, row.key_id, row.bytes, row.sha256)
-        .join(t.CropPlace, t.CropPlace.id == row.place_id)
-        .where(row.place_id == place, row.face_id.is_not(None))
-        .order_by(row.id.desc())
-        .limit(1)
-    ).first()
-    return None if found is None else CropObject(*found)
-
-
 def share_places(session: Session) -> None:
     """Note that another gallery may have the same places: this one is a copy of it."""
     session.execute(sa.update(t.CropPlace).values(is_shared=True))

@@ -25,6 +25,15 @@ class CropObjects(Protocol):
 
     base: str | None
 
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key, whichever it is."""
+        ...
+
+    def require_key(self, key_id: str) -> None:
+        """Raise `CropStoreError` where the key of crops is not at hand."""
+        ...
+
     def new_place(self, base: str) -> str:
         """Make a place of this gallery's own under a URL; returns its URL."""
         ...
@@ -147,7 +156,7 @@ def crop_place(session: Session) -> str | None:
     outside: CropObjects | None = session.info.get(_OUTSIDE)
     if outside is None or outside.base is None:
         return None
-    found = own_place(session, outside.base)
+    found = place_to_write(session, outside.base)
     if found is None:
         found = outside.new_place(outside.base)
         session.add(t.CropPlace(url=found))
@@ -155,9 +164,36 @@ def crop_place(session: Session) -> str | None:
     return found
 
 
-def own_place(session: Session, base: str) -> str | None:
+def place_to_write(session: Session, base: str) -> str | None:
     """The place of this gallery under a URL, by its own URL; None where there is none, or another
-    gallery may have it as well."""
+    gallery may have it as well.
+
+    Raises `CropStoreError` where its crops were encrypted with a key that is not at hand: new ones
+    would be encrypted with another, and who throws either away loses crops.
+    """
+    found = _own_place(session, base)
+    outside = outside_of(session)
+    if not outside.has_key:
+        # Whose crops they are, wherever they lie: nobody shall make a new key for them.
+        last = newest_object(session)
+    else:
+        last = None if found is None else newest_object(session, found)
+    if last is not None:
+        outside.require_key(last.key_id)
+    return found
+
+
+def newest_object(session: Session, place: str | None = None) -> CropObject | None:
+    """The crop that was written last to a place, by its URL, or to any; None where there is
+    none."""
+    query = _objects(t.CropObject.id).where(t.CropObject.face_id.is_not(None))
+    if place is not None:
+        query = query.where(t.CropPlace.url == place)
+    found = session.execute(query.order_by(t.CropObject.id.desc()).limit(1)).first()
+    return None if found is None else CropObject(*found[1:])
+
+
+def _own_place(session: Session, base: str) -> str | None:
     places = session.scalars(
         sa.select(t.CropPlace.url).where(~t.CropPlace.is_shared).order_by(t.CropPlace.id)
     )

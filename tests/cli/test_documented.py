@@ -26,6 +26,7 @@ NOT_RUN = {
     "gestalt serve": "a service runs until it is stopped",
     "--serve": "as well",
     "--ask": "the service of another hospital; tests/cli/test_match_sites.py asks one",
+    "--scratch /srv/": "a folder of several machines",
     "s3://": "a bucket, and the key of its crops; in tests of its own",
     "gestalt user": "a password, typed at the terminal",
     "gestalt doctor": "seconds for a look at the whole machine, in other tests too",

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from gestalt_space.crops.keys import read_keys
 from gestalt_space.crops.places import MARK
+from gestalt_space.settings import load_settings
 from tests.cli.conftest import Command
+from tests.documented import ROOT, blocks_of
 from tests.object_stores import KEY, OTHER_KEY
 
 
@@ -87,3 +92,30 @@ def test_a_wrong_key_or_url_is_said_in_words(
     listed = gestalt("index", "list")
     assert listed.code == 2
     assert "GESTALT_CROPS" in listed.err or "https://somewhere/else" in listed.err
+
+
+@pytest.mark.skipif(not (shutil.which("bash") and shutil.which("openssl")), reason="no openssl")
+def test_the_commands_of_the_page_make_a_key_that_is_used_and_never_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    page = ROOT / "docs" / "many-machines.md"
+    (block,) = (one for one in blocks_of(page) if "openssl" in one)
+    told = ("GESTALT_CROPS_KEY_FILE", "GESTALT_CROPS", "AWS_ENDPOINT_URL")
+    shown = "; ".join(f'echo "{one} ${one}"' for one in told)
+    script = f"set -e\npip() {{ :; }}\ngestalt() {{ {shown}; }}\n{block}"
+    environment = {"HOME": str(tmp_path), "PATH": "/usr/local/bin:/usr/bin:/bin"}
+
+    def run() -> subprocess.CompletedProcess[str]:
+        words = ["bash", "-c", script]
+        return subprocess.run(words, env=environment, capture_output=True, text=True, check=False)
+
+    done = run()
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        name, value = line.split()
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert settings.crops == "s3://gestalt-crops/taipei"
+    key = read_keys(settings).current
+    assert run().returncode != 0, "crops would be lost with the first key"
+    assert read_keys(settings).current == key

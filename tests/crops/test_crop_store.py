@@ -42,6 +42,15 @@ def names_in(store: CropStore, place: str, like: Sequence[CropObject]) -> list[s
     return [one.name for shard in shards for one in store.listed(place, shard)]
 
 
+def test_a_place_that_cannot_be_made_is_said_with_what_names_it(tmp_path: Path, folder: Path):
+    (tmp_path / "file").touch()
+    url = (tmp_path / "file" / "crops").as_uri()
+    for set_to, named_by in ((url, "GESTALT_CROPS"), (None, "--to")):
+        with pytest.raises(CropStoreError, match="cannot be written") as caught:
+            store_of(set_to).new_place(url)
+        assert named_by in caught.value.hint
+
+
 def test_what_is_put_is_there_for_another_process_and_gone_when_it_is_deleted(base: str):
     store = store_of(base)
     place = store.new_place(base)
@@ -341,24 +350,83 @@ def test_what_the_server_refuses_is_said_in_plain_words(
     assert store.get(made) == {made[0]: PNGS[0]}
 
 
-def test_a_bucket_that_is_not_there_is_said(bucket: Bucket):
-    with pytest.raises(CropStoreError, match="there is no such bucket"):
-        store_of().new_place(f"s3://{bucket.name}-none/x")
+def test_a_bucket_that_is_not_there_is_said_with_what_names_it(bucket: Bucket):
+    url = f"s3://{bucket.name}-none/x"
+    for set_to, named_by in ((url, "GESTALT_CROPS"), (bucket.url, "--to"), (None, "--to")):
+        with pytest.raises(CropStoreError, match="there is no such bucket") as caught:
+            store_of(set_to).new_place(url)
+        assert caught.value.hint == f"Create it, or correct {named_by}."
+
+
+def test_a_bucket_that_is_not_there_any_more_is_said(bucket: Bucket):
     store = store_of()
     made = store.put(store.new_place(bucket.url), PNGS[:1])
     lost = [
         replace(one, place=one.place.replace(bucket.name, f"{bucket.name}-none")) for one in made
     ]
-    with pytest.raises(CropStoreError, match="there is no such bucket"):
+    with pytest.raises(CropStoreError, match="there is no such bucket") as caught:
         store.get(lost)
+    # Its URL is in the database.
+    assert "AWS_ENDPOINT_URL" in caught.value.hint
 
 
-def test_without_credentials_it_says_what_to_set(bucket: Bucket, monkeypatch: pytest.MonkeyPatch):
+@pytest.fixture
+def reached(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Hosts other than this machine that were to be reached; none is."""
+    found: list[str] = []
+    connect = socket.socket.connect
+
+    def to_this_machine_alone(self: socket.socket, address: Any) -> None:
+        if address[0] != "127.0.0.1":
+            found.append(address[0])
+            raise ConnectionRefusedError(address)
+        connect(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", to_this_machine_alone)
+    return found
+
+
+def test_without_credentials_it_says_at_once_what_to_set_and_asks_nobody(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, reached: list[str]
+):
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.delenv("AWS_EC2_METADATA_DISABLED", raising=False)
     with pytest.raises(CropStoreError, match="there are no credentials") as caught:
         store_of().new_place(bucket.url)
     assert "AWS_ACCESS_KEY_ID" in caught.value.hint
+    assert "profile" in caught.value.hint
+    assert reached == []
+
+
+def test_the_role_of_a_machine_is_asked_for_where_somebody_wants_it(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, reached: list[str]
+):
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "false")
+    with pytest.raises(CropStoreError, match="there are no credentials"):
+        store_of().new_place(bucket.url)
+    assert set(reached) == {"169.254.169.254"}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("AWS_SECRET_ACCESS_KEY", None, "missing: AWS_SECRET_ACCESS_KEY"),
+        ("AWS_PROFILE", "none-such", "none-such"),
+    ],
+)
+def test_credentials_of_which_a_part_is_missing_are_said_to_be_that(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch, name: str, value: str | None, told: str
+):
+    if value is None:
+        monkeypatch.delenv(name)
+    else:
+        monkeypatch.setenv(name, value)
+    with pytest.raises(CropStoreError, match=told) as caught:
+        store_of().new_place(bucket.url)
+    assert "Set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY" in caught.value.hint
 
 
 def test_a_server_that_is_away_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch):
@@ -369,6 +437,30 @@ def test_a_server_that_is_away_is_said(bucket: Bucket, monkeypatch: pytest.Monke
     with pytest.raises(CropStoreError, match="cannot be written") as caught:
         store_of().new_place(bucket.url)
     assert "AWS_ENDPOINT_URL" in caught.value.hint
+
+
+def test_a_server_that_is_away_is_said_by_what_was_to_be_done(
+    bucket: Bucket, monkeypatch: pytest.MonkeyPatch
+):
+    store = store_of()
+    place = store.new_place(bucket.url)
+    made = store.put(place, PNGS[:1])
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", f"http://127.0.0.1:{port}")
+    monkeypatch.setattr(buckets, "TRIES", 1)
+    again = "run the same command again"
+    for doing, work in {
+        "written": lambda store: store.put(place, PNGS[:1]),
+        "read": lambda store: store.get(made),
+        "listed": lambda store: list(store.listed(place, "")),
+        "deleted": lambda store: store.delete(made),
+    }.items():
+        with pytest.raises(CropStoreError, match=f"cannot be {doing}") as caught:
+            work(store_of())
+        # Whose crops are deleted is not there any more: that command is not to be run again.
+        assert (again in caught.value.hint) == (doing != "deleted")
 
 
 def test_an_address_without_a_scheme_is_said(bucket: Bucket, monkeypatch: pytest.MonkeyPatch):

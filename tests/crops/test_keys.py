@@ -30,7 +30,9 @@ def test_the_first_key_of_a_file_encrypts_and_all_decrypt(file: Path):
     keys = read_keys(load_settings())
     assert keys.current.secret == bytes(range(1, 33))
     assert keys.named(CropKey.of(SECRET).id) == CropKey.of(SECRET)
-    assert keys.named("0" * 16) is None
+    with pytest.raises(CropStoreError, match=r"another key .*0000") as caught:
+        keys.named("0" * 16)
+    assert "GESTALT_CROPS_KEY_FILE" in caught.value.hint
 
 
 def test_a_key_comes_from_the_environment_too(monkeypatch: pytest.MonkeyPatch):
@@ -74,14 +76,21 @@ def test_what_is_no_key_is_refused_and_not_shown(file: Path, text: str):
 
 def test_without_a_key_it_says_how_to_make_one():
     with pytest.raises(CropStoreError, match="no key") as caught:
-        read_keys(load_settings())
+        read_keys(load_settings()).current  # noqa: B018
     assert "openssl rand -base64 32" in caught.value.hint
+
+
+def test_without_the_key_of_crops_it_asks_for_that_one():
+    with pytest.raises(CropStoreError, match="no key") as caught:
+        read_keys(load_settings()).named("0123456789abcdef")
+    assert "0123456789abcdef" in caught.value.hint
+    assert "openssl" not in caught.value.hint
 
 
 def test_an_empty_file_is_no_key(file: Path):
     file.write_text("\n")
     with pytest.raises(CropStoreError, match="no key"):
-        read_keys(load_settings())
+        read_keys(load_settings()).current  # noqa: B018
 
 
 @pytest.mark.skipif(os.name != "posix", reason="rights are others on Windows")

@@ -240,8 +240,12 @@ def test_a_removal_that_cannot_reach_the_store_is_remembered(
     fill(gallery, 1, 2)
     with monkeypatch.context() as away:
         is_away(away)
-        with pytest.raises(CropStoreError, match="1 photo and 1 patient removed permanently"):
+        with pytest.raises(CropStoreError, match="1 photo and 1 patient removed perm") as caught:
             gallery.remove(patients=["PAT-1"])
+        # The same command again would not find the patient.
+        assert caught.value.hint == (
+            "Wait. When that is settled, `gestalt index crops check` deletes them."
+        )
         with open_gallery(gallery.settings.home) as again:
             assert again.stats().counts.photos == 1
         findings = list(inspect_gallery(gallery.settings, sample=0))
@@ -249,6 +253,18 @@ def test_a_removal_that_cannot_reach_the_store_is_remembered(
         assert (waiting.state, unreachable.state) == ("note", "fail")
         assert "1 crop of removed photos" in waiting.detail
     assert len(crops.objects()) == 2
+    (checked,) = gallery.check_crops()
+    assert (checked.waiting, len(crops.objects())) == (0, 1)
+
+
+def test_the_next_removal_deletes_what_one_before_it_left(
+    gallery: Gallery, crops: Crops, monkeypatch: pytest.MonkeyPatch
+):
+    fill(gallery, 1, 2)
+    with monkeypatch.context() as away:
+        is_away(away)
+        with pytest.raises(CropStoreError):
+            gallery.remove(patients=["PAT-1"])
     gallery.remove(patients=["PAT-2"])
     assert crops.objects() == {}
 
@@ -410,6 +426,107 @@ def test_a_photo_that_a_merge_dropped_comes_back_with_its_crop(
     gallery.undo()
     assert sorted(pngs(gallery).values()) == sorted([png_of(1), png_of(2)])
     assert len(crops.objects()) == 2
+
+
+# Keys
+
+
+def test_another_key_than_that_of_the_crops_writes_none(
+    gallery: Gallery, home: Path, folder_crops: FolderCrops, monkeypatch: pytest.MonkeyPatch
+):
+    fill(gallery, 1, 2)
+    before = folder_crops.objects()
+    monkeypatch.setenv("GESTALT_CROPS_KEY", OTHER_KEY)
+    with open_gallery(home) as wrong:
+        with pytest.raises(CropStoreError, match=f"another key .*{key_id_of(gallery)}") as caught:
+            fill(wrong, 3)
+        assert "put the new one before the old one" in caught.value.hint
+        assert "gestalt index crops move" in caught.value.hint
+        with pytest.raises(CropStoreError, match="another key"):
+            wrong.move_crops(folder_crops.url)
+        assert wrong.stats().counts.photos == 2
+    assert folder_crops.objects() == before
+    # Both keys, whichever is first, are enough.
+    for number, keys in enumerate((f"{OTHER_KEY} {KEY}", f"{KEY} {OTHER_KEY}"), start=3):
+        monkeypatch.setenv("GESTALT_CROPS_KEY", keys)
+        with open_gallery(home) as right:
+            fill(right, number)
+    assert len(folder_crops.objects()) == 4
+
+
+def test_crops_of_the_database_are_not_moved_to_those_of_another_key(
+    home: Path, folder_crops: FolderCrops, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(moving_crops, "AT_ONCE", 1)
+    with monkeypatch.context() as inside:
+        inside.delenv("GESTALT_CROPS")
+        with open_gallery(home) as gallery:
+            fill(gallery, 1)
+    with open_gallery(home) as gallery:
+        fill(gallery, 2)
+    monkeypatch.setenv("GESTALT_CROPS_KEY", OTHER_KEY)
+    with open_gallery(home) as gallery:
+        with pytest.raises(CropStoreError, match="another key"):
+            gallery.move_crops(folder_crops.url)
+        assert (count(gallery, t.Crop), len(folder_crops.objects())) == (1, 1)
+
+
+def test_a_key_that_is_lost_does_not_close_another_place(
+    gallery: Gallery,
+    home: Path,
+    folder_crops: FolderCrops,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    fill(gallery, 1)
+    other = FolderCrops(tmp_path / "other")
+    monkeypatch.setenv("GESTALT_CROPS", other.url)
+    monkeypatch.setenv("GESTALT_CROPS_KEY", OTHER_KEY)
+    with open_gallery(home) as again:
+        fill(again, 2)
+    assert (len(folder_crops.objects()), len(other.objects())) == (1, 1)
+
+
+@pytest.mark.parametrize("at_another_url", [False, True])
+def test_without_a_key_it_asks_for_that_of_the_crops_and_not_for_a_new_one(
+    gallery: Gallery,
+    home: Path,
+    folder_crops: FolderCrops,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    at_another_url: bool,
+):
+    fill(gallery, 1)
+    monkeypatch.delenv("GESTALT_CROPS_KEY")
+    if at_another_url:
+        monkeypatch.setenv("GESTALT_CROPS", (tmp_path / "other").as_uri())
+    with open_gallery(home) as without:
+        for work in (
+            lambda: fill(without, 2),
+            lambda: without.check_crops(read=True),
+            lambda: without.move_crops((tmp_path / "moved").as_uri()),
+            lambda: without.look_at_crop("PAT-1", "p1.png"),
+        ):
+            with pytest.raises(CropStoreError, match="no key") as caught:
+                work()
+            assert key_id_of(gallery) in caught.value.hint
+            assert "GESTALT_CROPS_KEY_FILE" in caught.value.hint
+            assert "openssl" not in caught.value.hint
+
+
+def test_without_a_key_and_without_crops_it_says_how_to_make_one(
+    home: Path, folder_crops: FolderCrops, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("GESTALT_CROPS_KEY")
+    with open_gallery(home) as gallery, pytest.raises(CropStoreError, match="no key") as caught:
+        fill(gallery, 1)
+    assert "openssl" in caught.value.hint
+
+
+def key_id_of(gallery: Gallery) -> str:
+    """The only key of its crops."""
+    with gallery.database.reading() as session:
+        return session.scalars(sa.select(t.CropObject.key_id).distinct()).one()
 
 
 # Moving

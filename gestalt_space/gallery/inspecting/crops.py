@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gestalt_space.counts import counted_text
-from gestalt_space.crops.keys import read_keys
+from gestalt_space.crops.keys import no_key, read_keys
 from gestalt_space.crops.places import checked_url
 from gestalt_space.gallery.inspecting.findings import CheckFinding, guarded
 from gestalt_space.gallery.opened import OpenGallery
 from gestalt_space.paths import display_name
 from gestalt_space.settings import Settings
 from gestalt_space.store import crop_moves
+from gestalt_space.store.crops import newest_object
 
 
 def without_wrong_crops(settings: Settings) -> tuple[Settings, list[CheckFinding]]:
@@ -26,8 +27,8 @@ def without_wrong_crops(settings: Settings) -> tuple[Settings, list[CheckFinding
 def _settings_of_crops(settings: Settings) -> Iterator[CheckFinding]:
     if settings.crops is not None:
         checked_url(settings.crops)
-    if settings.crops_key_file is not None:
-        read_keys(settings)
+    if settings.crops_key_file is not None and not read_keys(settings).keys:
+        raise no_key()
     yield from ()
 
 
@@ -35,7 +36,7 @@ def inspect_crops(gallery: OpenGallery) -> Iterator[CheckFinding]:
     """Each place of crops: one of them is read."""
     with gallery.database.reading() as session:
         places = crop_moves.known_places(session)
-        samples = {one.id: crop_moves.some_object(session, one.id) for one in places}
+        samples = {one.id: newest_object(session, one.url) for one in places}
     base = gallery.settings.crops
     if base is not None and not any(one.url.startswith(f"{checked_url(base)}/") for one in places):
         key = gallery.crop_store.key_id
